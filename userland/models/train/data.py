@@ -1,0 +1,62 @@
+"""The mixture of families, and batches of contexts of like length."""
+import torch
+
+import isa
+import logic
+import utm
+from model import EOT
+
+# family → (generator, share of the samples)
+FAMILIES = {
+    "isa": (isa.sample, 3.0),
+    "utm": (utm.sample, 1.0),
+    "sentence": (logic.sample, 2.5),
+    "query": (logic.query_sample, 0.6),
+}
+for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
+    try:
+        FAMILIES.update(__import__(_module).FAMILIES)
+    except ModuleNotFoundError:
+        pass
+
+
+class Stream:
+    """Endless batches; the same seed gives the same batches."""
+
+    def __init__(self, r, tokens=4096, pool=1024, longest=1500):
+        self.r, self.tokens, self.pool, self.longest = r, tokens, pool, longest
+        self.ready = []
+        self.names = list(FAMILIES)
+        self.weights = [FAMILIES[n][1] for n in self.names]
+
+    def fill(self, progress):
+        samples = []
+        for name in self.r.choices(self.names, self.weights, k=self.pool):
+            c = FAMILIES[name][0](self.r, progress)
+            if len(c.ids) <= self.longest and any(t >= 0 for t in c.targets):
+                samples.append(c)
+        samples.sort(key=lambda c: len(c.ids))
+        batch, longest = [], 0
+        for c in samples:
+            longest = max(longest, len(c.ids))
+            if batch and longest * (len(batch) + 1) > self.tokens:
+                self.ready.append(batch)
+                batch, longest = [], len(c.ids)
+            batch.append(c)
+        self.ready.append(batch)
+        self.r.shuffle(self.ready)
+
+    def next(self, progress):
+        if not self.ready:
+            self.fill(progress)
+        return collate(self.ready.pop())
+
+
+def collate(batch):
+    longest = max(len(c.ids) for c in batch)
+    ids = torch.full((len(batch), longest), EOT, dtype=torch.long)
+    targets = torch.full((len(batch), longest), -1, dtype=torch.long)
+    for i, c in enumerate(batch):
+        ids[i, :len(c.ids)] = torch.tensor(c.ids)
+        targets[i, :len(c.ids)] = torch.tensor(c.targets)
+    return ids, targets
