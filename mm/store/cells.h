@@ -47,6 +47,8 @@ class CellStore {
   size_t size() const;
 
  private:
+  Status set(std::string_view name, std::string&& value);
+
   mutable std::mutex mutex_;  // guards cells_
   std::map<std::string, std::string, std::less<>> cells_;
   size_t max_cells_;
