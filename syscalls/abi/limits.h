@@ -7,6 +7,7 @@
 #define PHI_FRAME_MAX 2048        /* bytes of a frame between its markers */
 #define PHI_FRAME_RESULT_MAX 65536 /* bytes of a result in its text form */
 #define PHI_ARGS_MAX 32           /* arguments of one call */
+#define PHI_NAME_MAX 1024         /* bytes of a name or path: programs, tools, collections, channels */
 #define PHI_LABEL_MAX 64          /* bytes of a label */
 #define PHI_LABELS_MAX 1024       /* labels of one prompt program */
 #define PHI_PROGRAM_MAX 1048576   /* bytes of a program's source */

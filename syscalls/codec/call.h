@@ -47,8 +47,8 @@ enum class Sys : uint16_t {
 #undef PHI_SYSCALL
 };
 
-// A call with its arguments as text, one slot for each ArgSpec of its row (absent optionals are nullopt) and
-// the rest arguments behind them. Arguments are checked for form (check_call), not for meaning.
+// A call with its arguments as text, one slot for each ArgSpec of its row but the rest (absent optionals are
+// nullopt), and the rest arguments behind them. Arguments are checked for form (check_call), not for meaning.
 struct Call {
   const CallSpec* spec = nullptr;
   std::vector<std::optional<std::string>> args;
@@ -57,12 +57,19 @@ struct Call {
   Sys number() const { return static_cast<Sys>(spec->number); }
   const std::string& arg(size_t i) const { return *args[i]; }
   bool has(size_t i) const { return args[i].has_value(); }
+  int64_t integer(size_t i) const;  // of an int argument that check_call has passed
+  bool truth(size_t i) const;       // of a bool
   bool operator==(const Call&) const = default;
 };
 
-// Forms of each argument: UTF-8, bounds, integers, labels, cell names. EINVAL_/ETOOBIG_ with the argument's
-// name.
+// Everything that can be said of a call without looking at the machine: arity, UTF-8 without NUL, bounds,
+// integers, labels, cell names. EINVAL_/ETOOBIG_ with the argument's name. parse_call does the part of it
+// that a grammar can express; what dispatches a call does all of it, since calls also come from C.
 Status check_call(const Call& call);
+// The part that a grammar can express: int, bigint, pid, label and bool have the letters of their type.
+Status check_arg_form(const ArgSpec& arg, std::string_view text);
+bool is_label(std::string_view text);  // [A-Za-z0-9_-], 1 to PHI_LABEL_MAX
+std::optional<int64_t> parse_int(std::string_view text);
 
 // What a handler answers: zero or more words. One word is the common case.
 struct Reply {

@@ -4,6 +4,7 @@
 // Ownership: plain values. Threads: const use from any. Errors: EINVAL_ names the malformed right.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,16 +18,16 @@ class RightSet {
  public:
   static RightSet all();
   static RightSet none() { return {}; }
-  // "mem", "mem:read", "drv:tool:calc", "mem:write:tmp*"; "*" is all.
+  // "mem" (every verb of it), "mem:read", "drv:tool:calc", "mem:write:tmp*"; "*" is all.
   static Result<RightSet> parse(const std::vector<std::string>& rights);
 
   // Does the set cover `right` ("mem:read:x", the row's right with %1 replaced)? An empty right is always
-  // covered.
+  // covered. A right without a scope is covered only by one without a scope.
   bool covers(std::string_view right) const;
   // May some form of the call be made at all (for the grammar)?
   bool may_call(const CallSpec& spec) const;
-  // The scopes that the set gives for a row's right: empty optional-like: {"*"} means any. For the grammar's
-  // argument alternatives.
+  // The scopes that the set gives for the argument that a row's right names: {"*"} means any, none that the
+  // call cannot be made (if the right names an argument). For the grammar's alternatives.
   std::vector<std::string> scopes(const CallSpec& spec) const;
   bool subset_of(const RightSet& other) const;
   RightSet intersect(const RightSet& other) const;
@@ -36,7 +37,10 @@ class RightSet {
   std::vector<std::string> rights_;  // normalised, sorted; "*" alone is everything
 };
 
-// The right that this call needs, with %1 replaced by its first argument.
+// The right that this call needs, with %N replaced by its N-th argument; without a scope where that optional
+// argument is not given.
 std::string required_right(const Call& call);
+// The argument that scopes a row's right, counted from 0.
+std::optional<size_t> scope_argument(const CallSpec& spec);
 
 }  // namespace phios
