@@ -1,7 +1,7 @@
 """phi-nano: a small byte-level llama (RMSNorm, interleaved RoPE, SwiGLU), written for one CPU core.
 
-Matrix products run in bfloat16 where the CPU has it (the weights stay float32);
-norms, the softmax and the loss are float32.
+Two paths of the same sums: float32, which the export and the evaluation use, and bfloat16 with the fused
+steps of kernels.c, which is about four times as fast (the weights, the residual stream and the loss stay float32).
 """
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Config:
     layers: int = 5
     dim: int = 192
     heads: int = 6
-    kv_heads: int = 6
+    kv_heads: int = 6  # the fused path wants as many as heads
     ffn: int = 512
     rope_base: float = 10000.0
     context: int = 2048
@@ -44,6 +44,15 @@ class Linear(nn.Module):
         return F.linear(x.to(Linear.dtype), self.weight.to(Linear.dtype))
 
 
+def fused():
+    return Linear.dtype is torch.bfloat16
+
+
+def kernels():
+    import kernels as module
+    return module
+
+
 class RmsNorm(nn.Module):
     def __init__(self, dim, eps):
         super().__init__()
@@ -51,6 +60,8 @@ class RmsNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x):
+        if fused():
+            return kernels().RmsNorm.apply(x.contiguous(), self.weight, self.eps)
         x = x.float()
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight
 
@@ -87,8 +98,8 @@ class Block(nn.Module):
     def attend(self, x, cos, sin, bias):
         c = self.c
         b, t, _ = x.shape
-        if Linear.dtype is not torch.float32:
-            x = x.to(Linear.dtype)
+        if fused():
+            return self.attend_fused(x, cos, sin)
         q = self.q(x).float().view(b, t, c.heads, c.head_dim)
         k = self.k(x).float().view(b, t, c.kv_heads, c.head_dim)
         v = self.v(x).view(b, t, c.kv_heads, c.head_dim)
@@ -103,11 +114,22 @@ class Block(nn.Module):
         y = p @ v.transpose(1, 2)
         return self.o(y.transpose(1, 2).reshape(b, t, c.dim)).float()
 
+    def attend_fused(self, x, cos, sin):
+        c, k = self.c, kernels()
+        b, t, _ = x.shape
+        heads = (b, t, c.heads, c.head_dim)
+        q = k.Rotate.apply(self.q(x).view(heads), cos, sin, c.head_dim ** -0.5)
+        key = k.Rotate.apply(self.k(x).view(heads), cos, sin, 1.0)
+        v = self.v(x).view(heads).transpose(1, 2).reshape(b * c.heads, t, c.head_dim)
+        p = k.CausalSoftmax.apply(torch.bmm(q, key.transpose(1, 2)))
+        y = torch.bmm(p, v).view(b, c.heads, t, c.head_dim)
+        return self.o(y.transpose(1, 2).reshape(b, t, c.dim)).float()
+
     def forward(self, x, cos, sin, bias):
         x = x + self.attend(self.attn_norm(x), cos, sin, bias)
         h = self.ffn_norm(x)
-        if Linear.dtype is not torch.float32:
-            h = h.to(Linear.dtype)
+        if fused():
+            return x + self.down(kernels().SwiGlu.apply(self.gate(h), self.up(h))).float()
         return x + self.down(F.silu(self.gate(h)) * self.up(h)).float()
 
 
