@@ -1,4 +1,5 @@
 """Family 4b: one fact → RETRIEVE "entity key" k=2 → EXIT "span of a passage" or "?"."""
+from phrasing import ask
 from render import PASSAGE_MAX, Context, load, quote, substitute
 from words import ADJECTIVES, ANIMALS, COLOURS, NAMES, NOUNS, capital, letters, plural, pseudo
 
@@ -257,14 +258,14 @@ def roughen(r, text):
     elif x < 0.11:
         text = text[:1].lower() + text[1:]
     elif x < 0.14:
-        text = r.choice(["Please tell me: ", "Do you know: ", "Quick question: ", "Tell me, "]) + text[:1].lower() + text[1:]
+        text = r.choice(["Please tell me: ", "Do you know: ", "Quick question: ", "Tell me, ", "Please answer: ", "I wonder: ", "OK, ", "So ", "And ", "Please, "]) + text[:1].lower() + text[1:]
     return text
 
 
 def sample(r, progress=1.0):
     kind, relation, e = draw(r)
     key, questions, _, value = relation
-    text = roughen(r, r.choice(questions).format(e=e))
+    text = roughen(r, ask(r, key, questions, e))
     c = Context(substitute(ASK, {"1": text})).frame(f"RETRIEVE {quote(e + ' ' + key)} k=2")
     x = r.random()
     if x < 0.05:

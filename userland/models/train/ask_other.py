@@ -2,6 +2,7 @@
 import isa
 import logic
 from ask_facts import ASK, person, place, title
+from phrasing import open_request
 from render import Context, substitute
 from words import ADJECTIVES, ANIMALS, ITEMS, NOUNS, adjective, capital, name, plural, pseudo
 
@@ -59,9 +60,9 @@ def topic(r):
 
 
 def outside(r):
-    text = r.choice(OUTSIDE)
+    text = r.choice(OUTSIDE) if r.random() < 0.45 else open_request(r)
     fill = {"t": topic(r), "t2": topic(r), "T": " ".join(r.choice(TAKEN) for _ in range(r.choice([1, 1, 1, 2, 3, 4]))), "p": person(r) if r.random() < 0.4 else name(r), "p2": name(r), "x": place(r), "x2": place(r),
-            "a": r.choice(ADJECTIVES), "n": r.choice(THINGS if r.random() < 0.7 else NOUNS), "n2": r.choice(NOUNS), "i": r.choice(ITEMS) if r.random() < 0.7 else plural(r.choice(ANIMALS)), "l": r.choice(SPOKEN), "w": title(r),
+            "a": r.choice(ADJECTIVES), "a2": r.choice(ADJECTIVES), "n": r.choice(THINGS if r.random() < 0.7 else NOUNS), "n2": r.choice(NOUNS), "i": r.choice(ITEMS) if r.random() < 0.7 else plural(r.choice(ANIMALS)), "l": r.choice(SPOKEN), "w": title(r),
             "k": str(r.randint(1, 500)), "c": r.choice(CODE)}
     if r.random() < 0.12:
         text += r.choice(AFTER)
@@ -78,6 +79,10 @@ def outside(r):
 
 def outside_sample(r, progress=1.0):
     return Context(substitute(ASK, {"1": outside(r)})).frame('EXIT "?"')
+
+
+CLOSING = ["Is it true that {s}?", "Does it follow that {s}?", "Do we know that {s}?", "Can we conclude that {s}?", "Is it the case that {s}?", "Must it be that {s}?", "Prove that {s}.", "Decide whether {s}.",
+           "Is \"{s}\" true?", "What can be said: {s}?", "Therefore {s}. True or false?", "Is it so that {s}?"]
 
 
 def puzzle(r, limit):
@@ -100,15 +105,18 @@ def puzzle(r, limit):
     words_, _ = logic.fact(world)
     asked = r.choice([x for x in logic.ASKS if x])
     statement = capital(words_) + "."
-    if r.random() < 0.15:
+    x = r.random()
+    if x < 0.2:
         who, _ = world.entity()
         asked, statement = "", f"Is {who} {adjective(r)}?"
+    elif x < 0.35:
+        asked, statement = "", r.choice(CLOSING).format(s=words_)
     glue = r.choice([" ", " ", "\n", " Question: "])
     return " ".join(out) + glue + asked + statement
 
 
 def puzzle_sample(r, progress=1.0):
-    limit = r.choice([60, 100, 150, 200, 300, 300, 500, 850])
+    limit = r.choice([40, 60, 80, 100, 150, 200, 300, 500, 850])
     return Context(substitute(ASK, {"1": puzzle(r, limit)})).frame("EXEC logic")
 
 
@@ -131,4 +139,4 @@ def stored_sample(r, progress=1.0):
     return Context(substitute(ASK, {"1": stored(r, r.choice([10, 40, 80, 120, 200, 400, 700]))})).frame("EXEC stored")
 
 
-FAMILIES = {"other": (outside_sample, 1.2), "puzzle": (puzzle_sample, 0.4), "stored": (stored_sample, 0.25)}
+FAMILIES = {"other": (outside_sample, 2.0), "puzzle": (puzzle_sample, 0.6), "stored": (stored_sample, 0.25)}

@@ -1,6 +1,7 @@
 """Family 4c: questions of two facts → SPAWN, SPAWN, WAIT, WAIT, TOOL calc, EXIT."""
 from ask_calc import ERRORS, evaluate
 from ask_facts import ASK, KINDS, count, measure, person, place, proper, roughen, title, year
+from phrasing import COMPARE, compare
 from render import Context, quote, substitute, word
 
 HOW_MANY = "How many people live in {e}?"
@@ -59,7 +60,8 @@ FORMS = [
         ("How many years after {a} was {b} born?", "later"), ("Who was born first, {a} or {b}?", "min"), ("Who is older, {a} or {b}?", "min"), ("Who is younger, {a} or {b}?", "max"), ("How many years older than {b} is {a}?", "later"),
         ("How many years before {a} was {b} born?", "diff")]),
 ]
-OPERATORS = {"diff": "{x} - {y}", "sum": "{x} + {y}", "ratio": "{x} / {y}", "later": "{y} - {x}", "max": "{x} - {y}", "min": "{x} - {y}"}
+OPERATORS = {"diff": "{x} - {y}", "sum": "{x} + {y}", "ratio": "{x} / {y}", "later": "{y} - {x}", "max": "{x} - {y}", "min": "{x} - {y}",
+             "yes": "{x} - {y}", "no": "{y} - {x}"}
 
 
 def digits(value):
@@ -71,6 +73,8 @@ def sample(r, progress=1.0):
     part, entity, draw, questions = r.choice(FORMS)
     question, how = r.choice(questions)
     a, b = entity(r), entity(r)
+    if r.random() < 0.5 and part in COMPARE:
+        question, how = compare(r, part, a, b)
     c = Context(substitute(ASK, {"1": roughen(r, question.format(a=a, b=b))}))
     first = r.randint(2, 60) if r.random() < 0.8 else r.randint(60, 9000)
     pids = [first, first + 1 if r.random() < 0.8 else first + r.randint(2, 5)]
@@ -98,6 +102,8 @@ def sample(r, progress=1.0):
     if result is None or r.random() < 0.03:
         return c.ret(r.choice(ERRORS)).frame('EXIT "?"')
     c.ret(result)
+    if how in ("yes", "no"):
+        return c.frame("EXIT no" if result == "0" or result[0] == "-" else "EXIT yes")
     if how in ("max", "min"):
         greater = a if result[0] != "-" else b
         lesser = b if result[0] != "-" else a
