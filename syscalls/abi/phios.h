@@ -101,8 +101,10 @@ typedef struct phi_spawn_options {
   const char *form;           /* NULL */
   int32_t niceness;
   int32_t new_group;          /* 1: a group of its own (a job of the shell) */
-  int32_t copy_cells;         /* 1: private cells are copied (fork) */
+  int32_t copy_cells;         /* 1: private cells are copied (fork); 2: the child uses the parent's own */
   int32_t copy_context;       /* 1: the context is shared copy-on-write (fork) */
+  const char *const *sampling; /* over a prompt program's own: "temperature=0.7", "seed=3", …; NULL: its own */
+  size_t n_sampling;
 } phi_spawn_options;
 
 phi_status phi_proc_start(phi_proc *parent, const phi_spawn_options *options, phi_pid *out);
