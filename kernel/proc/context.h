@@ -1,0 +1,69 @@
+// Context: what the model has before it: token ids, where they came from, and the pages that hold their keys
+// and values.
+//
+// Ownership: owned by one decoder or named context; a copy shares every page (fork). Threads: one at a time.
+// Units: tokens. Invariant: pages().positions() == computed() ≤ tokens().size(); the tokens behind computed()
+// wait for a pass.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drivers/api/model.h"
+#include "mm/page_table.h"
+
+namespace phios {
+
+// Who wrote a span. Text from outside is never kModel, whatever it spells.
+enum class Origin : uint8_t { kPrompt, kModel, kResult };
+
+struct ContextSpan {
+  uint32_t first = 0, length = 0;
+  Origin origin = Origin::kPrompt;
+  std::string label;  // the section, or the call
+};
+
+// Tokens counted on the side that wrote them. forwarded == prompt + generated + results − reused once nothing
+// waits: tokens that leave before they were computed (the closing marker of an EXIT, say) are taken off their
+// side again.
+struct TokenCounts {
+  uint64_t forwarded = 0, prompt = 0, generated = 0, results = 0, reused = 0;
+  TokenCounts& operator+=(const TokenCounts& o) {
+    forwarded += o.forwarded, prompt += o.prompt, generated += o.generated, results += o.results,
+        reused += o.reused;
+    return *this;
+  }
+};
+
+class Context {
+ public:
+  explicit Context(FramePool& pool) : pages_(pool) {}
+
+  void append(std::span<const Token> tokens, Origin origin, std::string_view label);
+  void append(Token token, Origin origin) { append({&token, 1}, origin, {}); }
+  void truncate(uint32_t n);
+  // Takes whole pages that are known already (prefix tree) for the first tokens, in place of what is
+  // computed, which must be fewer.
+  void reuse(std::span<const FrameRef> frames);
+
+  const std::vector<Token>& tokens() const { return tokens_; }
+  const std::vector<ContextSpan>& spans() const { return spans_; }
+  uint32_t size() const { return static_cast<uint32_t>(tokens_.size()); }
+  uint32_t computed() const { return pages_.positions(); }
+  std::span<const Token> pending() const { return std::span(tokens_).subspan(computed()); }
+  PageTable& pages() { return pages_; }
+  const PageTable& pages() const { return pages_; }
+  TokenCounts& counts() { return counts_; }
+  const TokenCounts& counts() const { return counts_; }
+  void count_from_zero() { counts_ = {}; }  // a fork's copy starts its own account
+
+ private:
+  std::vector<Token> tokens_;
+  std::vector<ContextSpan> spans_;
+  PageTable pages_;
+  TokenCounts counts_;
+};
+
+}  // namespace phios

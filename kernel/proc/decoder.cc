@@ -1,0 +1,240 @@
+#include "kernel/proc/decoder.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace phios {
+
+namespace {
+constexpr uint32_t kEvictFrames = 64;  // of the prefix tree at once, when the pool is empty
+
+// log softmax of one entry, in double: a sum over 150,000 floats.
+float log_probability(std::span<const float> logits, Token token) {
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x - largest));
+  return static_cast<float>(static_cast<double>(logits[static_cast<size_t>(token)] - largest) -
+                            std::log(sum));
+}
+}  // namespace
+
+Decoder::Decoder(DecodeServices& services, std::shared_ptr<Budget> budget, Pid pid)
+    : services_(services), budget_(std::move(budget)), context_(services.frames), pid_(pid) {
+  task_.decoder = this;
+  task_.run = [](Task* task) {
+    Decoder& self = *static_cast<PostTask*>(task)->decoder;
+    self.listener_->on_stop(self, self.stop_);
+  };
+}
+
+Decoder::~Decoder() { budget_->refund(Resource::kFrames, charged_frames_); }
+
+std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, uint64_t seed) const {
+  auto child = std::make_unique<Decoder>(services_, std::move(budget), pid);
+  child->replace_context(context_);
+  child->matcher_ = matcher_;
+  child->sampler_ = sampler_;
+  child->sampler_.reseed(seed);
+  child->text_ = text_;
+  child->out_of_frames_ = out_of_frames_;
+  return child;
+}
+
+void Decoder::replace_context(const Context& context) {
+  const TokenCounts counts = context_.counts();
+  context_ = context;
+  context_.count_from_zero();
+  context_.counts() += counts;
+}
+
+void Decoder::truncate(uint32_t n) {
+  context_.truncate(n);
+  share_until_ = std::min(share_until_, n);
+  if (context_.pages().pages() < charged_frames_) {
+    budget_->refund(Resource::kFrames, charged_frames_ - context_.pages().pages());
+    charged_frames_ = context_.pages().pages();
+  }
+}
+
+void Decoder::reuse_prefix() {
+  // One position at least is left to compute: its logits are what decoding goes on from.
+  const std::span<const Token> tokens(context_.tokens());
+  if (tokens.size() <= PHI_PAGE_TOKENS) return;
+  const std::vector<FrameRef> known =
+      services_.prefixes.match(services_.model.info().id, tokens.first(tokens.size() - 1));
+  if (known.size() * PHI_PAGE_TOKENS > context_.computed()) context_.reuse(known);
+}
+
+void Decoder::share_prefix() {
+  const uint32_t pages = std::min(share_until_, context_.computed()) / PHI_PAGE_TOKENS;
+  share_until_ = 0;
+  if (pages == 0) return;
+  std::vector<FrameRef> frames;
+  frames.reserve(pages);
+  for (uint32_t page = 0; page < pages; page++) frames.push_back(context_.pages().frame(page));
+  services_.prefixes.insert(services_.model.info().id,
+                            std::span(context_.tokens()).first(size_t{pages} * PHI_PAGE_TOKENS), frames);
+}
+
+void Decoder::start(Listener& listener, Mode mode, uint64_t max_tokens) {
+  listener_ = &listener;
+  mode_ = mode;
+  stop_ = Stop::kError;
+  tokens_left_ = max_tokens;
+  waits_for_frames_since_ = 0;
+  error_ = {};
+  numbers_.clear();
+  score_from_ = context_.computed();
+  services_.batcher.enqueue(*this);
+}
+
+uint32_t Decoder::waiting() const noexcept { return std::max(context_.size() - context_.computed(), 1u); }
+
+Status Decoder::charge_frames() {
+  const uint32_t pages = context_.pages().pages();
+  if (pages > charged_frames_) {
+    TRY(budget_->charge(Resource::kFrames, pages - charged_frames_));
+    charged_frames_ = pages;
+  }
+  return {};
+}
+
+bool Decoder::make_room(uint32_t positions) noexcept {
+  if (context_.pages().append(positions)) return true;
+  return services_.prefixes.evict(kEvictFrames) > 0 && context_.pages().append(positions).has_value();
+}
+
+Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item) noexcept {
+  if (interrupted_.load(std::memory_order_acquire)) return stop_with(Stop::kInterrupted);
+  const uint32_t first = context_.computed();
+  const uint32_t all = context_.size() - first;
+  if (all == 0)
+    return fail_with({ErrorCode::EINVAL_, "nothing to go on from: the context is empty; append text first"});
+  if (context_.size() > services_.model.info().context_length) {
+    return fail_with(
+        {ErrorCode::ELIMIT_, fmt::format("context: {} tokens, the model takes {}; shorten the prompt, or "
+                                         "choose a model of a longer context",
+                                         context_.size(), services_.model.info().context_length)});
+  }
+  const uint32_t n = std::min(all, room);
+  if (!make_room(n)) {
+    const Nanos now = services_.env.now();
+    if (waits_for_frames_since_ == 0) waits_for_frames_since_ = now;
+    const bool gave_up = last_resort && now - waits_for_frames_since_ > kFrameWaitMax;
+    if (out_of_frames_ == OutOfFrames::kWait && !gave_up) return Next::kWait;
+    return fail_with(
+        {ErrorCode::ELIMIT_, fmt::format("frames: all {} of the pool are in use; give the kernel more memory "
+                                         "(--kv-bytes), or run fewer processes",
+                                         services_.frames.capacity())});
+  }
+  waits_for_frames_since_ = 0;
+  if (Status charged = charge_frames(); !charged) {
+    context_.pages().truncate(first);
+    return fail_with(std::move(charged).error());
+  }
+  view_.clear();
+  context_.pages().view(view_);
+  in_pass_ = n;
+  item.sequence = pid_.value;
+  item.tokens = std::span(context_.tokens()).subspan(first, n);
+  item.first_pos = first;
+  item.kv = view_;
+  item.want_all_logits = mode_ == Mode::kScore;
+  item.want_hidden = mode_ == Mode::kEmbed;
+  item.want_logits = mode_ == Mode::kDecode && n == all;
+  context_.counts().forwarded += n;
+  return Next::kRun;
+}
+
+Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
+  if (mode_ == Mode::kDecode) {
+    if (share_until_ > 0) share_prefix();
+    return take(sample(sampler_, logits, matcher_.mask()));
+  }
+  if (mode_ == Mode::kEmbed) {
+    numbers_.assign(logits.begin(), logits.end());
+    return on_computed();
+  }
+  // kScore: the logits of position p judge the token at p + 1.
+  const uint32_t first = context_.computed() - in_pass_;
+  const uint32_t judged = first + position + 1;
+  if (judged < context_.size()) numbers_.push_back(log_probability(logits, context_.tokens()[judged]));
+  return position + 1 == in_pass_ ? on_computed() : Next::kRun;
+}
+
+Sequence::Next Decoder::on_computed() noexcept {
+  if (mode_ == Mode::kDecode || context_.computed() < context_.size()) return Next::kRun;
+  return stop_with(Stop::kComputed);
+}
+
+bool Decoder::append_free_text(Token token) {
+  if (matcher_.in_frame()) return false;
+  text_ += services_.vocabulary.bytes(token);
+  for (const std::string& stop : stop_texts_) {
+    const size_t at =
+        text_.size() < stop.size()
+            ? std::string::npos
+            : text_.find(stop,
+                         text_.size() -
+                             std::min(text_.size(), stop.size() + services_.vocabulary.bytes(token).size()));
+    if (at == std::string::npos) continue;
+    text_.resize(at);
+    return true;
+  }
+  return false;
+}
+
+Sequence::Next Decoder::take(Token token) noexcept {
+  if (token < 0)
+    return fail_with({ErrorCode::EINVAL_,
+                      "the grammar admits nothing here: rights, labels or form leave no frame and no end"});
+  if (Status charged = budget_->charge(Resource::kTokens, 1); !charged)
+    return fail_with(std::move(charged).error());
+  if (services_.vocabulary.is_end_of_text(token)) return stop_with(Stop::kEndOfText);
+  context_.append(token, Origin::kModel);
+  if (append_free_text(token)) return stop_with(Stop::kEndOfText);
+  Matcher::Event event = matcher_.accept(token);
+  if (event == Matcher::Event::kNone) {
+    event = append_forced();
+    if (Status charged = budget_->charge(Resource::kTokens, static_cast<int64_t>(forced_.size())); !charged) {
+      return fail_with(std::move(charged).error());
+    }
+  }
+  if (event == Matcher::Event::kFrame) return stop_with(Stop::kFrame);
+  if (event == Matcher::Event::kSectionDone) return stop_with(Stop::kSection);
+  if (--tokens_left_ == 0) return stop_with(Stop::kMaxTokens);
+  return Next::kRun;
+}
+
+Matcher::Event Decoder::append_forced() {
+  forced_.clear();
+  matcher_.forced(forced_);
+  Matcher::Event event = Matcher::Event::kNone;
+  for (const Token token : forced_) {
+    context_.append(token, Origin::kModel);
+    event = matcher_.accept(token);
+    if (event != Matcher::Event::kNone) break;
+  }
+  return event;
+}
+
+Sequence::Next Decoder::stop_with(Stop stop) noexcept {
+  stop_ = stop;
+  return Next::kLeave;
+}
+
+Sequence::Next Decoder::fail_with(Error error) noexcept {
+  error_ = std::move(error);
+  return stop_with(Stop::kError);
+}
+
+void Decoder::left() noexcept {
+  // A pass that failed as a whole leaves nobody a reason of his own.
+  if (stop_ == Stop::kError && error_.message.empty())
+    error_ = {ErrorCode::EIO_, "the model driver failed, or the kernel is stopping"};
+  services_.runtime.post(&task_);
+}
+
+}  // namespace phios

@@ -1,0 +1,147 @@
+// Decoder: one context being computed and continued. The hot path: prepare → pass → on_logits: mask, sample,
+// automaton, then straight into the next pass, or out of the batch with a reason.
+//
+// Ownership: owned by a prompt process or by a call of ctx_generate; owns its context. Threads: between
+// start() and the listener's call the batcher has it; else its owner, one thread at a time. interrupt() from
+// any. Errors: a Stop says why it left, error() what went wrong.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/proc/budget.h"
+#include "kernel/proc/context.h"
+#include "kernel/proc/vocabulary.h"
+#include "kernel/runtime/runtime.h"
+#include "kernel/sched/batcher.h"
+#include "kernel/sched/sampler.h"
+#include "mm/prefix_tree.h"
+#include "syscalls/codec/grammar.h"
+
+namespace phios {
+
+// What every decoder of a kernel uses.
+struct DecodeServices {
+  Env& env;
+  Runtime& runtime;
+  Batcher& batcher;
+  const Model& model;
+  const Vocabulary& vocabulary;
+  FramePool& frames;
+  PrefixTree& prefixes;
+};
+
+enum class OutOfFrames : uint8_t { kWait, kFail };
+
+// A context that was SAVEd, with the automaton's state.
+struct SavedContext {
+  Context context;
+  Matcher matcher;
+};
+
+class Decoder final : public Sequence {
+ public:
+  enum class Mode : uint8_t { kDecode, kPrefill, kScore, kEmbed };
+  enum class Stop : uint8_t {
+    kFrame,        // a complete system call: frame()
+    kSection,      // the form is complete
+    kEndOfText,    // the model ended its text
+    kMaxTokens,    // as many tokens as were asked for
+    kComputed,     // kPrefill, kScore, kEmbed: all positions are computed
+    kInterrupted,  // interrupt() was called
+    kError,        // error(): a limit, no frames, a failed pass
+  };
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void on_stop(Decoder& decoder, Stop stop) = 0;  // on a reactor; the decoder is the owner's again
+  };
+
+  static constexpr Nanos kFrameWaitMax =
+      2 * kSecond;  // how long a decoder waits for frames while nothing else runs
+
+  Decoder(DecodeServices& services, std::shared_ptr<Budget> budget, Pid pid);
+  ~Decoder() override;
+
+  // A fork: the context is shared copy-on-write, the sampler goes on from `seed`.
+  std::unique_ptr<Decoder> fork(std::shared_ptr<Budget> budget, Pid pid, uint64_t seed) const;
+
+  Context& context() { return context_; }
+  const Context& context() const { return context_; }
+  Matcher& matcher() { return matcher_; }
+  SamplerState& sampler() { return sampler_; }
+  const std::string& frame() const { return matcher_.frame(); }
+  const Error& error() const { return error_; }
+  std::string& text() { return text_; }  // generated outside frames since the section began
+  const std::vector<float>& numbers() const {
+    return numbers_;
+  }  // kScore: log probability of each token; kEmbed: the vector
+  void set_matcher(Matcher matcher) { matcher_ = std::move(matcher); }
+  void set_stop(std::vector<std::string> stop) {
+    stop_texts_ = std::move(stop);
+  }  // any of these ends the text, and is cut off
+  void set_out_of_frames(OutOfFrames choice) { out_of_frames_ = choice; }
+  void set_niceness(int niceness) { niceness_.store(niceness, std::memory_order_relaxed); }
+
+  // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.
+  void reuse_prefix();
+  // Makes the pages of the prompt known to others once they are computed.
+  void share_prefix_when_computed() { share_until_ = context_.size(); }
+  // Appends what follows without a choice. A frame may be complete by that: kFrame; else kNone.
+  Matcher::Event append_forced();
+  // Starts or goes on; the listener is called exactly once.
+  void start(Listener& listener, Mode mode = Mode::kDecode, uint64_t max_tokens = UINT64_MAX);
+  void interrupt() noexcept { interrupted_.store(true, std::memory_order_release); }
+  void clear_interrupt() noexcept { interrupted_.store(false, std::memory_order_release); }
+  void truncate(uint32_t n);
+  void replace_context(const Context& context);  // LOAD
+
+ private:
+  int niceness() const noexcept override { return niceness_.load(std::memory_order_relaxed); }
+  uint32_t waiting() const noexcept override;
+  Next prepare(uint32_t room, bool last_resort, PassItem& item) noexcept override;
+  Next on_logits(uint32_t position, std::span<float> logits) noexcept override;
+  Next on_computed() noexcept override;
+  void left() noexcept override;
+
+  Next stop_with(Stop stop) noexcept;
+  Next fail_with(Error error) noexcept;
+  Next take(Token token) noexcept;
+  bool make_room(uint32_t positions) noexcept;
+  Status charge_frames();
+  void share_prefix();
+  bool append_free_text(Token token);  // true: a stop text is complete
+
+  DecodeServices& services_;
+  std::shared_ptr<Budget> budget_;
+  Context context_;
+  Matcher matcher_;
+  SamplerState sampler_;
+  std::string text_;
+  std::vector<std::string> stop_texts_;
+  std::vector<KvSpan> view_;
+  std::vector<int32_t> forced_;
+  std::vector<float> numbers_;
+  Error error_;
+  Listener* listener_ = nullptr;
+  struct PostTask : Task {
+    Decoder* decoder = nullptr;
+  } task_;
+  Pid pid_;
+  uint64_t tokens_left_ = UINT64_MAX;
+  Nanos waits_for_frames_since_ = 0;
+  uint32_t charged_frames_ = 0;
+  uint32_t share_until_ = 0;
+  uint32_t score_from_ = 0;
+  uint32_t in_pass_ = 0;  // positions of the present pass
+  std::atomic<int> niceness_{0};
+  std::atomic<bool> interrupted_{false};
+  Mode mode_ = Mode::kDecode;
+  Stop stop_ = Stop::kError;
+  OutOfFrames out_of_frames_ = OutOfFrames::kWait;
+};
+
+}  // namespace phios

@@ -1,0 +1,154 @@
+#include "kernel/proc/prompt_body.h"
+
+#include <fmt/core.h>
+
+#include "kernel/proc/cell_space.h"
+#include "kernel/proc/kernel.h"
+
+namespace phios {
+
+namespace {
+std::string trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+}  // namespace
+
+Result<std::unique_ptr<PromptBody>> PromptBody::make(Process& process, ImageRef image) {
+  std::unique_ptr<PromptBody> body(new PromptBody(process, std::move(image)));
+  Kernel& kernel = process.kernel();
+  body->decoder_ = std::make_unique<Decoder>(kernel.decode(), process.budget, process.pid());
+  Decoder& decoder = *body->decoder_;
+  decoder.set_matcher(TRY(body->make_matcher()));
+  decoder.set_niceness(process.niceness);
+  decoder.set_out_of_frames(body->program().out_of_frames);
+  decoder.set_stop(body->program().stop);
+  const SamplingOptions& sampling = body->program().sampling;
+  decoder.sampler() = SamplerState(sampling.params, sampling.has_seed ? sampling.seed : process.seed());
+  Step::Owner& owner = *body;
+  body->step_ = std::make_unique<Step>(process.shared_from_this(), decoder, owner);
+  return body;
+}
+
+Result<Matcher> PromptBody::make_matcher() const {
+  GrammarSpec spec;
+  spec.rights = process_.rights;
+  for (const PromptImage::Section& section : program().sections) spec.labels.push_back(section.label);
+  spec.form = program().form;
+  spec.free_text = program().free_text && spec.form.empty();
+  return process_.kernel().masks().matcher(spec);
+}
+
+void PromptBody::start() {
+  process_.set_state(ProcessState::kReady);
+  if (forked_) return step_->on_outcome({Reply{{fork_answer_}}, false});
+  Context& context = decoder_->context();
+  context.append(process_.kernel().decode().vocabulary.beginning(), Origin::kPrompt, {});
+  if (Result<std::string> base = render(program().base)) {
+    context.append(process_.kernel().decode().vocabulary.encode(*base), Origin::kPrompt, "base");
+  } else {
+    return on_error(std::move(base).error());
+  }
+  base_tokens_ = context.size();
+  begin_section(0, false);
+}
+
+// {{cell}}, {{@cell}} and {{cell|default}} become the cell's text. The prompt loader has checked their form.
+Result<std::string> PromptBody::render(std::string_view text) const {
+  std::string out;
+  for (;;) {
+    const size_t open = text.find("{{");
+    const size_t close = open == std::string_view::npos ? open : text.find("}}", open);
+    if (close == std::string_view::npos) {
+      out += text;
+      return out;
+    }
+    out += text.substr(0, open);
+    out += TRY(cell_text(text.substr(open + 2, close - open - 2)));
+    text.remove_prefix(close + 2);
+  }
+}
+
+Result<std::string> PromptBody::cell_text(std::string_view placeholder) const {
+  const size_t bar = placeholder.find('|');
+  const std::string_view name = placeholder.substr(0, bar);
+  Result<std::string> value = read_cell(process_, name);
+  if (value || value.error().code != ErrorCode::ENOENT_) return value;
+  return bar == std::string_view::npos ? std::string() : std::string(placeholder.substr(bar + 1));
+}
+
+void PromptBody::begin_section(size_t index, bool from_base) {
+  section_ = index;
+  if (from_base) decoder_->truncate(base_tokens_);
+  decoder_->text().clear();
+  decoder_->matcher().restart();
+  Result<std::string> text = render(program().sections[index].text);
+  if (!text) return on_error(std::move(text).error());
+  Kernel& kernel = process_.kernel();
+  decoder_->context().append(kernel.decode().vocabulary.encode(*text), Origin::kPrompt,
+                             program().sections[index].label);
+  decoder_->reuse_prefix();
+  decoder_->share_prefix_when_computed();
+  step_->go();
+}
+
+Status PromptBody::set_jump(std::string_view label) {
+  jump_to_ = program().find_section(label);
+  if (jump_to_ < 0)
+    return fail(ErrorCode::ENOENT_,
+                fmt::format("JUMP {}: the program {} has no such label", label, process_.name));
+  return {};
+}
+
+void PromptBody::set_exit(std::string value) {
+  exits_ = true;
+  exit_value_ = std::move(value);
+}
+
+void PromptBody::fork_into(Process& child, std::string answer) const {
+  std::shared_ptr<PromptBody> body(new PromptBody(child, image_));
+  body->decoder_ = decoder_->fork(child.budget, child.pid(), child.seed());
+  Step::Owner& owner = *body;
+  body->step_ = std::make_unique<Step>(child.shared_from_this(), *body->decoder_, owner);
+  body->section_ = section_;
+  body->base_tokens_ = base_tokens_;
+  body->forked_ = true;
+  body->fork_answer_ = std::move(answer);
+  child.set_body(std::move(body));
+}
+
+void PromptBody::on_section_end(Decoder::Stop) {
+  if (section_ + 1 < program().sections.size()) return begin_section(section_ + 1, program().fresh_context);
+  decoder_->truncate(decoder_->context().computed());  // what waits will never be computed
+  process_.finish({0, trimmed(decoder_->text())});
+}
+
+void PromptBody::on_no_return() {
+  if (exits_) {
+    decoder_->truncate(decoder_->context().computed());
+    return process_.finish({0, exit_value_});
+  }
+  if (ImageRef next = process_.take_next_image()) {
+    decoder_->truncate(decoder_->context().computed());
+    process_.add_token_counts(decoder_->context().counts());
+    const ProcessRef keep = process_.shared_from_this();
+    Status started = process_.kernel().table().start_image(keep, std::move(next));  // this body is gone
+    if (!started) keep->finish({static_cast<int>(started.error().code), started.error().message});
+    return;
+  }
+  if (loaded_) {
+    decoder_->replace_context(loaded_->context);
+    decoder_->set_matcher(loaded_->matcher);
+    loaded_.reset();
+    return step_->on_outcome({Reply{}, false});
+  }
+  begin_section(static_cast<size_t>(std::exchange(jump_to_, -1)), true);
+}
+
+void PromptBody::on_error(Error error) {
+  decoder_->truncate(decoder_->context().computed());
+  process_.finish({static_cast<int>(error.code), std::move(error.message)});
+}
+
+}  // namespace phios

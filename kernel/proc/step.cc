@@ -1,0 +1,92 @@
+#include "kernel/proc/step.h"
+
+#include "kernel/proc/kernel.h"
+#include "syscalls/codec/text.h"
+
+namespace phios {
+
+void Step::go(uint64_t max_tokens) {
+  tokens_left_ = max_tokens;
+  switch (decoder_.append_forced()) {
+    case Matcher::Event::kFrame:
+      return on_stop(decoder_, Decoder::Stop::kFrame);
+    case Matcher::Event::kSectionDone:
+      return on_stop(decoder_, Decoder::Stop::kSection);
+    case Matcher::Event::kEndOfText:
+      return on_stop(decoder_, Decoder::Stop::kEndOfText);
+    case Matcher::Event::kNone:
+      resume();
+  }
+}
+
+void Step::resume() {
+  if (pause_or_end()) return;
+  process_->set_state(ProcessState::kRunning);
+  decoder_.start(*this, Decoder::Mode::kDecode, tokens_left_);
+}
+
+bool Step::pause_or_end() {
+  if (process_->told_to_end()) {
+    owner_.on_error({ErrorCode::EINTR_, process_->end_reason()});
+    return true;
+  }
+  std::lock_guard lock(mutex_);
+  if (!process_->stopped()) return false;
+  parked_ = true;
+  process_->set_state(ProcessState::kStopped);
+  return true;
+}
+
+void Step::signalled(Signal signal) {
+  const bool ends = signal == Signal::kInt || signal == Signal::kTerm || signal == Signal::kKill;
+  if (signal == Signal::kStop || ends) decoder_.interrupt();
+  bool was_parked = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (signal != Signal::kStop) was_parked = std::exchange(parked_, false);
+  }
+  if (!was_parked) return;
+  process_->kernel().runtime().post_function([this, keep = process_] {
+    decoder_.clear_interrupt();
+    resume();
+  });
+}
+
+void Step::on_stop(Decoder&, Decoder::Stop stop) {
+  switch (stop) {
+    case Decoder::Stop::kFrame:
+      if (owner_.return_traps()) return owner_.on_section_end(stop);
+      return trap();
+    case Decoder::Stop::kInterrupted:
+      decoder_.clear_interrupt();
+      return resume();
+    case Decoder::Stop::kError:
+      return owner_.on_error(decoder_.error());
+    case Decoder::Stop::kSection:
+    case Decoder::Stop::kEndOfText:
+    case Decoder::Stop::kMaxTokens:
+    case Decoder::Stop::kComputed:
+      return owner_.on_section_end(stop);
+  }
+}
+
+void Step::trap() {
+  process_->set_state(ProcessState::kTrapped);
+  process_->stats.traps.fetch_add(1, std::memory_order_relaxed);
+  Result<Call> call = parse_call(decoder_.frame());
+  if (!call) return on_outcome({std::unexpected(call.error()), false});
+  process_->kernel().dispatcher().dispatch(
+      process_, std::move(*call), kNever,
+      [this, keep = process_](Outcome outcome) { on_outcome(std::move(outcome)); });
+}
+
+void Step::on_outcome(Outcome outcome) {
+  if (process_->told_to_end()) return owner_.on_error({ErrorCode::EINTR_, process_->end_reason()});
+  if (outcome.no_return) return owner_.on_no_return();
+  const std::vector<Token> answer = process_->kernel().decode().vocabulary.result(print_reply(outcome.reply));
+  decoder_.context().append(answer, Origin::kResult, {});
+  if (decoder_.matcher().frame_answered()) return owner_.on_section_end(Decoder::Stop::kSection);
+  go(tokens_left_);
+}
+
+}  // namespace phios

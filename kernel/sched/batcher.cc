@@ -1,0 +1,144 @@
+#include "kernel/sched/batcher.h"
+
+#include <algorithm>
+
+namespace phios {
+
+Batcher::Batcher(Env& env, Trace& trace, Model& model) : env_(env), trace_(trace), model_(model) {
+  limits_.positions = model.max_pass_positions();
+  limits_.prefill_chunk = std::max(limits_.positions / 2, 1u);
+  thread_ = std::thread([this] { loop(); });
+}
+
+Batcher::~Batcher() { stop(); }
+
+void Batcher::enqueue(Sequence& sequence) noexcept {
+  sequence.enqueued_at = env_.now();
+  Sequence* head = inbox_.load(std::memory_order_relaxed);
+  do {
+    sequence.next_in_inbox = head;
+  } while (
+      !inbox_.compare_exchange_weak(head, &sequence, std::memory_order_release, std::memory_order_relaxed));
+  if (head == nullptr) {
+    wakeups_.fetch_add(1, std::memory_order_release);
+    wakeups_.notify_one();
+  }
+}
+
+void Batcher::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  wakeups_.fetch_add(1);
+  wakeups_.notify_one();
+  thread_.join();
+}
+
+BatcherStats Batcher::stats() const noexcept {
+  return {passes_.load(),   sequences_.load(), positions_.load(),
+          model_ns_.load(), kernel_ns_.load(), largest_.load()};
+}
+
+void Batcher::loop() {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    const uint32_t seen = wakeups_.load(std::memory_order_acquire);
+    drain_inbox();
+    if (active_.empty()) {
+      wakeups_.wait(seen, std::memory_order_acquire);
+      continue;
+    }
+    if (!run_pass()) {
+      // Everyone waits for frames that a reactor is about to free: look again soon, or when someone comes.
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+  drain_inbox();
+  for (Sequence* sequence : active_) sequence->left();
+  active_.clear();
+}
+
+// The inbox is a stack; reversed, whoever came first stands first.
+void Batcher::drain_inbox() {
+  Sequence* sequence = inbox_.exchange(nullptr, std::memory_order_acquire);
+  const size_t first = active_.size();
+  for (; sequence; sequence = sequence->next_in_inbox) active_.push_back(sequence);
+  std::reverse(active_.begin() + static_cast<ptrdiff_t>(first), active_.end());
+}
+
+bool Batcher::run_pass() {
+  const Nanos begin = env_.now();
+  candidates_.clear();
+  for (const Sequence* s : active_) candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at});
+  choose_pass(candidates_, limits_, order_, slots_);
+
+  items_.clear();
+  item_owner_.clear();
+  outcome_.clear();
+  uint64_t positions = 0;
+  bool anyone_left = false;
+  for (int attempt = 0; attempt < 2 && items_.empty() && !anyone_left; attempt++) {
+    for (const Slot& slot : slots_) {
+      PassItem item;
+      Sequence* sequence = active_[slot.candidate];
+      const Sequence::Next next = sequence->prepare(slot.positions, attempt > 0, item);
+      if (next == Sequence::Next::kWait) continue;
+      if (next == Sequence::Next::kLeave) {
+        active_[slot.candidate] = nullptr;
+        anyone_left = true;
+        sequence->left();
+        continue;
+      }
+      positions += item.tokens.size();
+      items_.push_back(item);
+      item_owner_.push_back(slot.candidate);
+      outcome_.push_back(Sequence::Next::kRun);
+      if (attempt > 0) break;
+    }
+  }
+  bool failed = false;
+  if (!items_.empty()) {
+    trace_.emit(EventKind::kPassBegin, 0, items_.size(), positions);
+    tail_ns_.store(0, std::memory_order_relaxed);
+    const Nanos forward_begin = env_.now();
+    failed = !model_.forward(items_, *this).has_value();
+    const Nanos forward_end = env_.now();
+    const uint64_t tails = tail_ns_.load(std::memory_order_relaxed);
+    const uint64_t forward_ns = static_cast<uint64_t>(forward_end - forward_begin);
+    const uint64_t model_ns = forward_ns > tails ? forward_ns - tails : 0;
+    finish_pass(failed);
+    const uint64_t total = static_cast<uint64_t>(env_.now() - begin);
+    passes_.fetch_add(1, std::memory_order_relaxed);
+    sequences_.fetch_add(items_.size(), std::memory_order_relaxed);
+    positions_.fetch_add(positions, std::memory_order_relaxed);
+    model_ns_.fetch_add(model_ns, std::memory_order_relaxed);
+    kernel_ns_.fetch_add(total - std::min(model_ns, total), std::memory_order_relaxed);
+    if (items_.size() > largest_.load(std::memory_order_relaxed))
+      largest_.store(items_.size(), std::memory_order_relaxed);
+    trace_.emit(EventKind::kPassEnd, 0, items_.size(), positions, model_ns);
+    trace_.emit(EventKind::kTail, 0, items_.size(), positions, total - std::min(model_ns, total));
+  }
+  std::erase(active_, nullptr);
+  return !items_.empty() || anyone_left;
+}
+
+void Batcher::on_logits(size_t index, uint32_t position, std::span<float> logits) noexcept {
+  const Nanos begin = env_.now();
+  outcome_[index] = active_[item_owner_[index]]->on_logits(position, logits);
+  tail_ns_.fetch_add(static_cast<uint64_t>(env_.now() - begin), std::memory_order_relaxed);
+}
+
+void Batcher::finish_pass(bool failed) {
+  const Nanos now = env_.now();
+  for (size_t i = 0; i < items_.size(); i++) {
+    Sequence*& sequence = active_[item_owner_[i]];
+    sequence->enqueued_at = now;
+    Sequence::Next next = outcome_[i];
+    if (!failed && !items_[i].want_logits && !items_[i].want_all_logits && !items_[i].want_hidden)
+      next = sequence->on_computed();
+    if (failed || next == Sequence::Next::kLeave) {
+      sequence->left();
+      sequence = nullptr;
+    }
+  }
+}
+
+}  // namespace phios
