@@ -273,7 +273,7 @@ def sample(r, progress=1.0):
     if x < 0.07:
         return c.ret("").frame('EXIT "?"')
     v = value(r)
-    long = r.choice([1, 1, 2, 2, 3, 5])
+    long = r.choice([1, 1, 1, 2, 2, 3, 5])
     known = r.random() < 0.9
     twin = e if r.random() < 0.25 else KINDS[kind][0](r)
     passages = [passage(r, kind, e, relation, v if known else None, long)]
@@ -289,4 +289,4 @@ def sample(r, progress=1.0):
     return c.frame(f"EXIT {quote(v if whole else '?')}")
 
 
-FAMILIES = {"fact": (sample, 2.2)}
+FAMILIES = {"fact": (sample, 1.7)}

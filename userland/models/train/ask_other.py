@@ -116,7 +116,7 @@ def puzzle(r, limit):
 
 
 def puzzle_sample(r, progress=1.0):
-    limit = r.choice([40, 60, 80, 100, 150, 200, 300, 500, 850])
+    limit = r.choice([40, 50, 60, 80, 100, 150, 200, 300, 500, 850])
     return Context(substitute(ASK, {"1": puzzle(r, limit)})).frame("EXEC logic")
 
 
@@ -139,4 +139,4 @@ def stored_sample(r, progress=1.0):
     return Context(substitute(ASK, {"1": stored(r, r.choice([10, 40, 80, 120, 200, 400, 700]))})).frame("EXEC stored")
 
 
-FAMILIES = {"other": (outside_sample, 2.0), "puzzle": (puzzle_sample, 0.6), "stored": (stored_sample, 0.25)}
+FAMILIES = {"other": (outside_sample, 1.6), "puzzle": (puzzle_sample, 0.4), "stored": (stored_sample, 0.25)}

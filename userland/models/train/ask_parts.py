@@ -111,4 +111,4 @@ def sample(r, progress=1.0):
     return c.frame("EXIT " + word(result))
 
 
-FAMILIES = {"parts": (sample, 1.2)}
+FAMILIES = {"parts": (sample, 1.0)}

@@ -9,8 +9,8 @@ from model import EOT
 # family → (generator, share of the samples)
 FAMILIES = {
     "isa": (isa.sample, 3.0),
-    "utm": (utm.sample, 1.0),
-    "sentence": (logic.sample, 2.5),
+    "utm": (utm.sample, 1.5),
+    "sentence": (logic.sample, 2.2),
     "query": (logic.query_sample, 0.6),
 }
 for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
@@ -23,7 +23,7 @@ for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
 class Stream:
     """Endless batches; the same seed gives the same batches."""
 
-    def __init__(self, r, tokens=4096, pool=1024, longest=1500):
+    def __init__(self, r, tokens=2048, pool=1024, longest=1500):
         self.r, self.tokens, self.pool, self.longest = r, tokens, pool, longest
         self.ready = []
         self.names = list(FAMILIES)

@@ -20,7 +20,7 @@ from words import rng
 
 SAVE_SECONDS = 180
 EVAL_SECONDS = 480
-STEP_TARGET_TOKENS = 8192
+STEP_TOKENS = 3400
 
 
 def schedule(progress, step):
@@ -73,7 +73,7 @@ def main():
     while spent < budget:
         progress = spent / budget
         batches, total, size = [], 0, 0
-        while size < STEP_TARGET_TOKENS:
+        while size < STEP_TOKENS:
             ids, targets = stream.next(progress)
             batches.append((ids, targets))
             total += int((targets >= 0).sum())
