@@ -1,45 +1,42 @@
-// Sampler: logits and a token mask to one token: greedy, or temperature with top-k, min-p and top-p, in that
-// order, from the process's own seed.
+// Sampler: from logits to a token, under a mask: greedy, temperature, top-k, top-p, min-p.
 //
-// Ownership: a SamplerState belongs to one sequence; a copy continues alike until it is reseeded (fork).
-// Threads: one at a time; pure beside its state. Units: mask bits, one a token, lowest bit first; temperature
-// 0 is greedy. Errors: -1 when the mask admits nothing.
+// Ownership: SamplerState is a plain value; a fork copies it (and may reseed it). Threads: pure but for the
+// state and the logits, which are overwritten. Nothing allocates. Errors: none; -1 if the mask admits no
+// token.
+//
+// The filters apply in this order to the admitted tokens: temperature, top-k, top-p over what is left, min-p
+// against the largest. What ties with the last one kept is kept by lower id first. A NaN is never chosen.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace phios {
 
 struct SamplerParams {
-  float temperature = 0;
-  int32_t top_k = 0;  // 0: all
-  float top_p = 1;    // 1: all
-  float min_p = 0;    // least probability, relative to the likeliest
+  float temperature = 0;  // 0: greedy
+  int32_t top_k = 0;      // 0: all
+  float top_p = 1;        // 1: all
+  float min_p = 0;        // least probability, relative to the likeliest; 0: all
 };
 
 class SamplerState {
  public:
   SamplerState() = default;
   SamplerState(const SamplerParams& params, uint64_t seed) : params_(params), seed_(seed) {}
-  void reseed(uint64_t seed) { seed_ = seed, drawn_ = 0; }
+
   const SamplerParams& params() const { return params_; }
-  double uniform();  // [0, 1), the next of the seed's sequence
+  void reseed(uint64_t seed) { seed_ = seed, draws_ = 0; }
+  double uniform();  // the next number in [0, 1)
 
  private:
-  friend int32_t sample(SamplerState&, std::span<float>, std::span<const uint64_t>);
-  struct Candidate {
-    float logit;
-    int32_t token;
-  };
   SamplerParams params_;
-  uint64_t seed_ = 0, drawn_ = 0;
-  std::vector<Candidate> candidates_;  // kept, so that nothing is allocated once warm
-  std::vector<float> weights_;
+  uint64_t seed_ = 0;
+  uint64_t draws_ = 0;  // numbers taken so far
 };
 
-// The token that comes next; ties go to the smaller id. An empty mask admits every token.
+// mask: a bit for each token (bit i % 64 of word i / 64), (logits.size() + 63) / 64 words at least; empty:
+// all are admitted.
 int32_t sample(SamplerState& state, std::span<float> logits, std::span<const uint64_t> mask);
 
 }  // namespace phios
