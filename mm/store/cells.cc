@@ -6,7 +6,8 @@
 #include <charconv>
 #include <utility>
 
-#include "kernel/base/utf8.h"
+#include "syscalls/abi/limits.h"
+#include "syscalls/abi/utf8.h"
 
 namespace phios {
 namespace {
@@ -23,7 +24,7 @@ bool is_integer(std::string_view text) {
 std::string excerpt(std::string_view text) {
   constexpr size_t kExcerptBytes = 40;
   size_t at = 0;
-  while (const size_t length = utf8_length(text.substr(at))) {
+  while (const size_t length = phi_utf8_length(text.data() + at, text.size() - at)) {
     if (at + length > kExcerptBytes) break;
     at += length;
   }
@@ -48,7 +49,7 @@ Status check_cell_name(std::string_view name) {
     return fail(ErrorCode::ETOOBIG_, fmt::format("cell name {}: {} bytes, at most {}", excerpt(name),
                                                  name.size(), PHI_CELL_NAME_MAX));
   }
-  if (const size_t bad = find_bad_utf8(name); bad != std::string_view::npos) {
+  if (const size_t bad = phi_utf8_valid_prefix(name.data(), name.size()); bad != name.size()) {
     return fail(ErrorCode::EINVAL_,
                 fmt::format("a cell's name is no UTF-8 without NUL, from byte {} on", bad));
   }
@@ -60,7 +61,7 @@ Status check_cell_value(std::string_view name, std::string_view value) {
     return fail(ErrorCode::ETOOBIG_,
                 fmt::format("cell {}: {} bytes, at most {}", name, value.size(), PHI_CELL_MAX));
   }
-  if (const size_t bad = find_bad_utf8(value); bad != std::string_view::npos) {
+  if (const size_t bad = phi_utf8_valid_prefix(value.data(), value.size()); bad != value.size()) {
     return fail(ErrorCode::EINVAL_,
                 fmt::format("cell {}: the value is no UTF-8 without NUL, from byte {} on", name, bad));
   }

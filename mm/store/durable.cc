@@ -8,7 +8,6 @@
 #include <thread>
 #include <utility>
 
-#include "kernel/base/utf8.h"
 #include "mm/store/cells.h"
 #include "mm/store/lmdb.h"
 
