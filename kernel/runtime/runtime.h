@@ -8,6 +8,7 @@
 // sleep_until).
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,6 +36,7 @@ struct RuntimeOptions {
   uint32_t max_fibers = 8000;      // alive at once (TSan dies above 8,128)
   bool allow_uring = true;         // false: the fallback, as where io_uring is forbidden
   bool shuffle_ready = false;      // the runtime's own adversary: the ready queue is shuffled by the seed
+  bool trace_switches = false;     // one event for each switch; costs a clock reading each
 };
 
 struct RuntimeStats {
@@ -42,21 +44,23 @@ struct RuntimeStats {
   bool uring = false;
 };
 
-class Fiber;  // kernel/runtime/fiber.h
+namespace rt {
+class Reactor;
+}
 
 class Runtime {
  public:
   static Result<std::unique_ptr<Runtime>> start(Env& env, Trace& trace, const RuntimeOptions& options);
   virtual ~Runtime() = default;
 
-  // Runs fn on a new fiber. `name` is told in stack overflow reports. Errors: ELIMIT_ (too many fibers or no
-  // stack).
+  // Runs fn on a new fiber. `name` is told in stack overflow reports. fn must not throw, and must not park
+  // inside a catch block. Errors: ELIMIT_ (too many fibers or no stack), EINTR_ (the runtime is stopping).
   virtual Status spawn(std::string name, std::function<void()> fn) = 0;
   virtual void post(Task* task) noexcept = 0;                // soon, on some reactor
   virtual void post_function(std::function<void()> fn) = 0;  // convenience: allocates
 
-  // Calls fn on a reactor at or after `deadline`, unless cancelled first. cancel_timer is true if fn will not
-  // run.
+  // Calls fn on a reactor at or after `deadline` (within 66 us where a core is free), unless cancelled first.
+  // cancel_timer is true if fn will not run. Id 0 is of a timer that stop() forgot before it was armed.
   using TimerId = uint64_t;
   virtual TimerId arm_timer(Nanos deadline, std::function<void()> fn) = 0;
   virtual bool cancel_timer(TimerId id) = 0;
@@ -76,6 +80,12 @@ class Runtime {
   virtual Env& env() = 0;
   virtual Trace& trace() = 0;
   virtual RuntimeStats stats() const = 0;
+
+  // Ends the runtime, in this order: I/O is cancelled with EINTR_ (and refused from now on), sleepers wake,
+  // timers are forgotten, spawn() refuses with EINTR_; posted tasks still run, so that fibers can end; once
+  // the last fiber has ended the reactors are joined. Whoever owns Waiters wakes them first or meanwhile: a
+  // fiber that nobody wakes holds stop() up, which says so on stderr every ten seconds. Never from a fiber or
+  // task.
   virtual void stop() = 0;
 };
 
@@ -83,23 +93,25 @@ namespace this_fiber {
 bool active() noexcept;  // is the caller on a fiber?
 void yield();            // to the back of the run queue
 void sleep_until(Runtime& runtime, Nanos deadline);
-size_t stack_free() noexcept;  // bytes left on the current fiber's stack
+size_t stack_free() noexcept;  // bytes left on the current fiber's stack; SIZE_MAX on a plain thread
 }  // namespace this_fiber
 
 // Waiter: one park and one wake-up, in either order. On a fiber await() parks the fiber, elsewhere it blocks
 // the thread. Order: exactly one await(), any number of wake()s (only the first counts). Threads: wake() from
-// any.
+// any. Lifetime: it may be destroyed as soon as await() has returned, even while that wake() still runs.
 class Waiter {
  public:
-  Waiter();
-  ~Waiter();
+  Waiter() = default;
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
   void wake() noexcept;
   void await() noexcept;  // returns after wake(), whichever came first
+
  private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
+  friend class rt::Reactor;
+  enum State : int { kEmpty, kParked, kBlocked, kWoken };
+  std::atomic<int> state_{kEmpty};
+  void* fiber_ = nullptr;  // the one that is parked; written before the state says so
 };
 
 // Runs a completion-based call and waits for its answer: the only bridge between drivers and fibers.
