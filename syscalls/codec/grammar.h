@@ -3,10 +3,12 @@
 //
 // A grammar is table ∩ rights ∩ labels, or the `form` of a prompt program (a list of frames, each a small
 // regular expression), determinised once and cached. Ownership: a Grammar is immutable and shared; a Matcher
-// is one process's place in it. Threads: Grammar and MaskCache from any; a Matcher by one at a time. Units:
-// bytes. Errors: EPARSE_ for a malformed form (names frame and column), ETOOBIG_ past kMaxStates.
+// is one process's place in it. Threads: Grammar and MaskTable from any; a Matcher by one at a time. Units:
+// bytes. Errors: EPARSE_ for a malformed form (names frame and column), EPERM_ for one that the rights
+// forbid, ETOOBIG_ past a bound.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,29 +29,64 @@ struct GrammarSpec {
   bool free_text = true;
 };
 
+// The automaton of one process's frames. What is said of a state holds for every place in a frame of which no
+// continuation can tell it apart.
 class Grammar {
  public:
   static constexpr uint32_t kMaxStates = 65536;
+  static constexpr size_t kMaxForms = 64;         // frames of a form
+  static constexpr size_t kMaxFormBytes = 16384;  // of one of them
+  static constexpr size_t kCached = 64;           // grammars kept by compile()
+
+  // Equal specs share one grammar: the last ones asked for are kept, and finding one costs about a
+  // microsecond.
   static Result<std::shared_ptr<const Grammar>> compile(const GrammarSpec& spec);
-  virtual ~Grammar() = default;
 
   using State = uint32_t;
   static constexpr State kDead = UINT32_MAX;
 
-  virtual uint32_t frames() const = 0;    // of the form; 0: no form
-  virtual bool repeats_last() const = 0;  // the form's last frame may come again
-  virtual State start(
-      uint32_t frame) const = 0;  // state just behind <|phi_sys|>; frame counts the form's frames
-  virtual State next(State state, uint8_t byte) const = 0;  // kDead: not admitted
-  virtual bool accepting(State state) const = 0;            // <|phi_end|> may follow
-  virtual std::string_view forced(
-      State state) const = 0;                        // bytes that follow without alternative (may be empty)
-  virtual uint32_t shortest(State state) const = 0;  // bytes of the shortest completion
-  virtual std::string completion(State state) const = 0;  // one of those
-  virtual uint64_t admitted_bytes(State state,
-                                  uint64_t words[4]) const = 0;  // 256-bit set; the number of bytes
-  virtual bool free_text() const = 0;
-  virtual uint64_t id() const = 0;  // for caches
+  uint32_t frames() const { return static_cast<uint32_t>(form_frames_); }  // of the form; 0: no form
+  bool repeats_last() const { return repeats_last_; }  // the form's last frame may come any number of times
+  // Just behind <|phi_sys|>; frame counts the form's frames. kDead: no frame can be emitted at all.
+  State start(uint32_t frame) const { return starts_[frame < starts_.size() ? frame : starts_.size() - 1]; }
+  State next(State state, uint8_t byte) const { return next_[size_t{state} * classes_ + class_of_[byte]]; }
+  bool accepting(State state) const { return facts_[state].accepting; }  // <|phi_end|> may follow
+  bool complete(State state) const { return facts_[state].complete; }    // accepting, and no byte may follow
+  // Bytes that follow without alternative; may be empty.
+  std::string_view forced(State state) const {
+    return std::string_view(forced_).substr(facts_[state].forced_at, facts_[state].forced_size);
+  }
+  uint32_t shortest(State state) const { return facts_[state].shortest; }  // bytes of the shortest completion
+  uint32_t longest_shortest() const { return longest_shortest_; }          // the greatest of these
+  std::string completion(State state) const;                               // one of those
+  uint64_t admitted_bytes(State state, uint64_t words[4]) const;  // a set of 256 bits; the number of bytes
+  uint32_t states() const { return static_cast<uint32_t>(facts_.size()); }
+  bool free_text() const { return free_text_; }
+  uint64_t id() const { return id_; }  // no other grammar of this run has it
+
+ private:
+  friend class GrammarBuilder;
+  struct Facts {
+    uint32_t shortest = 0;
+    uint32_t forced_at = 0;
+    uint32_t forced_size = 0;
+    bool accepting = false;
+    bool complete = false;
+  };
+
+  Grammar() = default;
+
+  std::array<uint8_t, 256> class_of_{};
+  uint32_t classes_ = 0;
+  std::vector<State> next_;
+  std::vector<Facts> facts_;
+  std::vector<State> starts_;
+  std::string forced_;  // what every forced() is a part of
+  size_t form_frames_ = 0;
+  uint32_t longest_shortest_ = 0;
+  uint64_t id_ = 0;
+  bool repeats_last_ = false;
+  bool free_text_ = true;
 };
 
 // The tokens that may come next, as a bit set over a vocabulary, and what the tokens of that vocabulary look
@@ -67,24 +104,36 @@ class VocabularyView {
   virtual bool is_control(int32_t token) const = 0;
 };
 
-// A process's place between bytes: in free text, or in a frame. Copyable (fork).
+class MaskTable;
+
+// Masks of one grammar over one vocabulary, computed on demand and kept. The vocabulary is held as a byte
+// trie, shared by all tables over it, so that a state costs the part of the trie that it can reach; equal
+// masks are kept once. Threads: any; a state is computed by whoever asks first.
+std::shared_ptr<const MaskTable> make_mask_table(std::shared_ptr<const Grammar> grammar,
+                                                 std::shared_ptr<const VocabularyView> vocabulary);
+
+// A process's place between bytes: in free text, before a frame, or in one. Copyable (fork).
+//
+// Order of calls: mask(), accept() of a token that it admits, forced() and accept() of each of these, again;
+// after kFrame comes frame_answered() or restart(). A default-made Matcher has no grammar: it admits every
+// token, its mask is empty, and it never reports a frame.
 class Matcher {
  public:
+  // kFrame: frame() holds the text between the markers. kSectionDone: the text ended where the form lets it.
+  // kEndOfText: it ended in free text.
   enum class Event { kNone, kFrame, kSectionDone, kEndOfText };
 
   Matcher() = default;
-  Matcher(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const class MaskTable> masks);
+  Matcher(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const MaskTable> masks);
 
-  // The mask over the vocabulary of what may come next: (size + 63) / 64 words, cached for each state, never
-  // allocated on the hot path once seen.
+  // What may come next, as a bit set of the vocabulary's tokens: (size + 63) / 64 words, cached for each
+  // state, never allocated on the hot path once seen; valid until the next call. Where markers are spelled
+  // out, no token is admitted that begins on one side of a marker's end and ends on the other.
   std::span<const uint64_t> mask();
   uint32_t admitted();  // tokens in that mask
-  // Accepts a token that the mask admits. kFrame: frame() holds the complete text between the markers.
-  // kSectionDone: the form's last frame was answered.
   Event accept(int32_t token);
-  // Bytes (and the closing marker) that must follow without a choice, as tokens to append without sampling;
-  // each must then be given to accept(). Empty: the model has a choice.
-  void forced(std::vector<int32_t>& out);
+  // Appends the tokens that must follow without a choice, markers included. Empty: the model has a choice.
+  void forced(std::vector<int32_t>& out) const;
   const std::string& frame() const { return frame_; }
   std::string_view partial() const { return frame_; }
   bool in_frame() const { return in_frame_; }
@@ -95,18 +144,17 @@ class Matcher {
   void restart();
 
  private:
+  bool near_bound() const;
+  Event take_place(uint32_t place);
+
   std::shared_ptr<const Grammar> grammar_;
-  std::shared_ptr<const class MaskTable> masks_;
-  std::string frame_;  // bytes since <|phi_sys|>
-  std::string tail_;   // free text that may be the beginning of a spelled-out marker
-  Grammar::State state_ = Grammar::kDead;
+  std::shared_ptr<const MaskTable> masks_;
+  std::string frame_;           // bytes since <|phi_sys|>
+  std::vector<uint64_t> near_;  // the mask near the frame's bound, which no table keeps
+  uint32_t near_count_ = 0;
+  uint32_t place_ = 0;  // of the mask table's automaton
   uint32_t frame_index_ = 0;
   bool in_frame_ = false;
 };
-
-// Masks of one grammar over one vocabulary, computed on demand and kept; the vocabulary is held as a byte
-// trie so that a state costs the trie it can reach. Threads: any; a state is computed by whoever asks first.
-std::shared_ptr<const class MaskTable> make_mask_table(std::shared_ptr<const Grammar> grammar,
-                                                       std::shared_ptr<const VocabularyView> vocabulary);
 
 }  // namespace phios

@@ -1,0 +1,114 @@
+#include "syscalls/codec/frames.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "syscalls/codec/text.h"
+
+namespace phios {
+namespace {
+
+class FramesBuilder {
+ public:
+  FramesBuilder(RegexPool& pool, const RightSet& rights, std::span<const std::string> labels)
+      : pool_(pool), rights_(rights), space_(pool.literal(" ")) {
+    std::vector<RegexId> names;
+    for (const std::string& label : labels) names.push_back(pool.literal(label));
+    label_ = pool.alternatives(std::move(names));
+  }
+
+  RegexId row(const CallSpec& spec) {
+    std::vector<RegexId> parts = {pool_.literal(spec.text)};
+    for (size_t i = 0; i < spec.args.size(); ++i) parts.push_back(argument(spec, i));
+    return pool_.concat(std::move(parts));
+  }
+
+ private:
+  // The argument with the space before it.
+  RegexId argument(const CallSpec& spec, size_t i) {
+    const ArgSpec& arg = spec.args[i];
+    bool must = arg.kind == ArgKind::kRequired;
+    RegexId value = of_type(arg.type);
+    if (scope_argument(spec) == i) {
+      const std::vector<std::string> scopes = rights_.scopes(spec);
+      if (scopes != std::vector<std::string>{"*"}) {
+        // Without the argument the call would need the right without a scope.
+        must = must || arg.kind != ArgKind::kRest;
+        value = scoped(scopes);
+      }
+    }
+    if (arg.kind == ArgKind::kOptionalKey)
+      value = pool_.concat({pool_.literal(std::string(arg.name) + "="), value});
+    const RegexId word = pool_.concat({space_, value});
+    if (arg.kind == ArgKind::kRest) return pool_.repeat(word, 0);
+    return must ? word : pool_.optional(word);
+  }
+
+  RegexId of_type(ArgType type) {
+    switch (type) {
+      case ArgType::kCell:
+      case ArgType::kValue:
+      case ArgType::kText:
+      case ArgType::kName:
+        return pool_.word();
+      case ArgType::kLabel:
+        return label_;
+      case ArgType::kPid:
+        return pool_.alternatives({pool_.literal("any"), pool_.integer()});
+      case ArgType::kInt:
+        return pool_.integer();
+      case ArgType::kBigInt:
+        return pool_.big_integer();
+      case ArgType::kBool:
+        return pool_.alternatives(
+            {pool_.literal("0"), pool_.literal("1"), pool_.literal("false"), pool_.literal("true")});
+    }
+    return pool_.word();
+  }
+
+  RegexId scoped(const std::vector<std::string>& scopes) {
+    std::vector<RegexId> words;
+    for (const std::string& scope : scopes) {
+      if (!scope.ends_with('*')) {
+        words.push_back(pool_.literal(quote_word(scope)));
+        continue;
+      }
+      const std::string_view prefix = std::string_view(scope).substr(0, scope.size() - 1);
+      if (is_bare_word(prefix))
+        words.push_back(pool_.concat({pool_.literal(prefix), pool_.optional(pool_.bare())}));
+      std::string quoted = quote_string(prefix);
+      quoted.pop_back();
+      // A prefix that ends in '<' could not be told from a marker's beginning: only its bare form is offered.
+      if (!quoted.ends_with('<')) words.push_back(pool_.concat({pool_.literal(quoted), pool_.string_rest()}));
+    }
+    return pool_.alternatives(std::move(words));
+  }
+
+  RegexPool& pool_;
+  const RightSet& rights_;
+  RegexId space_;
+  RegexId label_;
+};
+
+}  // namespace
+
+std::vector<const CallSpec*> emittable_calls(const RightSet& rights, bool has_labels) {
+  std::vector<const CallSpec*> rows;
+  for (const CallSpec& spec : call_table()) {
+    const bool needs_label = std::any_of(spec.args.begin(), spec.args.end(), [](const ArgSpec& arg) {
+      return arg.type == ArgType::kLabel && arg.kind == ArgKind::kRequired;
+    });
+    if (!spec.text.empty() && rights.may_call(spec) && (has_labels || !needs_label)) rows.push_back(&spec);
+  }
+  return rows;
+}
+
+RegexId frames_regex(RegexPool& pool, std::span<const CallSpec* const> rows, const RightSet& rights,
+                     std::span<const std::string> labels) {
+  FramesBuilder builder(pool, rights, labels);
+  std::vector<RegexId> frames;
+  for (const CallSpec* spec : rows) frames.push_back(builder.row(*spec));
+  return pool.alternatives(std::move(frames));
+}
+
+}  // namespace phios
