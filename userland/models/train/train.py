@@ -20,7 +20,7 @@ from words import rng
 
 SAVE_SECONDS = 180
 EVAL_SECONDS = 480
-STEP_TOKENS = 3400
+STEP_TOKENS = 5400
 
 
 def schedule(progress, step):
