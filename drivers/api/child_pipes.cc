@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "kernel/base/utf8.h"
+#include "drivers/api/utf8.h"
 
 namespace phios {
 

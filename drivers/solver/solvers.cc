@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "drivers/api/utf8.h"
 #include "drivers/api/workers.h"
 #include "drivers/solver/rules.h"
 #include "drivers/solver/smt.h"
 #include "fmt/format.h"
-#include "kernel/base/utf8.h"
 #include "syscalls/abi/limits.h"
 
 namespace phios {
