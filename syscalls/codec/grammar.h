@@ -145,6 +145,7 @@ class Matcher {
 
  private:
   bool near_bound() const;
+  Event accept_text(std::string_view bytes);
   Event take_place(uint32_t place);
 
   std::shared_ptr<const Grammar> grammar_;

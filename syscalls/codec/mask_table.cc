@@ -37,12 +37,9 @@ Place MaskTable::step_marker(std::string_view marker, uint32_t seen, uint8_t byt
   return seen + 1 == marker.size() ? done : first + seen + 1;
 }
 
-Place MaskTable::step(Place place, uint8_t byte) const {
-  if (in_grammar(place)) {
-    const Grammar::State next = grammar_->next(place, byte);
-    if (next != Grammar::kDead) return next;
+Place MaskTable::step_outside(Place place, uint8_t byte) const {
+  if (in_grammar(place))
     return grammar_->accepting(place) ? step_marker(kMarkerEnd, 0, byte, closing(0), closed()) : kDead;
-  }
   if (const int seen = within(place, free(0)); seen >= 0) {
     const Place on = step_marker(kMarkerSys, static_cast<uint32_t>(seen), byte, free(0), opened());
     if (on != kDead) return on;

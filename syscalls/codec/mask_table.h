@@ -50,7 +50,13 @@ class MaskTable {
   int closing_seen(Place place) const { return within(place, closing(0)); }
 
   Place before_frame(uint32_t frame) const;
-  Place step(Place place, uint8_t byte) const;
+  Place step(Place place, uint8_t byte) const {
+    if (in_grammar(place)) {
+      const Grammar::State next = grammar_->next(place, byte);
+      if (next != Grammar::kDead) return next;
+    }
+    return step_outside(place, byte);
+  }
 
   // The place's mask, computed now if nobody asked before. nullptr: there are kMaxBytes already.
   const Mask* find(Place place) const;
@@ -64,6 +70,8 @@ class MaskTable {
   static int within(Place place, Place first) {
     return place >= first && place < first + kMarkerRoom ? static_cast<int>(place - first) : -1;
   }
+  // The steps that leave the grammar, and those between frames.
+  Place step_outside(Place place, uint8_t byte) const;
   Place step_marker(std::string_view marker, uint32_t seen, uint8_t byte, Place first, Place done) const;
   void add_text_tokens(Place place, uint32_t room, std::vector<uint64_t>& words) const;
   void add_control_tokens(Place place, std::vector<uint64_t>& words) const;

@@ -37,21 +37,33 @@ uint32_t Matcher::admitted() {
 
 Matcher::Event Matcher::accept(int32_t token) {
   if (!masks_) return Event::kNone;
-  const VocabularyView& vocabulary = masks_->trie().vocabulary();
-  if (vocabulary.is_end_of_text(token)) {
-    if (in_frame_) return Event::kNone;
-    return grammar_->free_text() ? Event::kEndOfText : Event::kSectionDone;
+  switch (masks_->trie().kind(token)) {
+    case TokenTrie::Kind::kText:
+      return accept_text(masks_->trie().vocabulary().bytes(token));
+    case TokenTrie::Kind::kSys:
+      return in_frame_ ? Event::kNone : take_place(masks_->opened());
+    case TokenTrie::Kind::kEnd:
+      return in_frame_ ? take_place(masks_->closed()) : Event::kNone;
+    case TokenTrie::Kind::kEndOfText:
+      if (in_frame_) return Event::kNone;
+      return grammar_->free_text() ? Event::kEndOfText : Event::kSectionDone;
+    case TokenTrie::Kind::kOther:
+      return Event::kNone;
   }
-  if (!masks_->trie().spelled()) {
-    if (token == vocabulary.sys()) return take_place(masks_->opened());
-    if (token == vocabulary.end()) return in_frame_ ? take_place(masks_->closed()) : Event::kNone;
-  }
+  return Event::kNone;
+}
+
+Matcher::Event Matcher::accept_text(std::string_view bytes) {
   Event event = Event::kNone;
-  for (const char c : vocabulary.bytes(token)) {
+  for (const char c : bytes) {
     const Place next = masks_->step(place_, static_cast<uint8_t>(c));
     if (next == MaskTable::kDead) break;  // the mask did not admit it: the place stays a place
-    if (masks_->in_grammar(next)) frame_.push_back(c);
-    event = take_place(next);
+    if (masks_->in_grammar(next)) {
+      frame_.push_back(c);
+      place_ = next;
+    } else {
+      event = take_place(next);
+    }
   }
   return event;
 }

@@ -20,17 +20,15 @@ std::shared_ptr<const TokenTrie> TokenTrie::of(std::shared_ptr<const VocabularyV
   return trie;
 }
 
-TokenTrie::TokenTrie(std::shared_ptr<const VocabularyView> vocabulary) : vocabulary_(std::move(vocabulary)) {
-  const VocabularyView& v = *vocabulary_;
+TokenTrie::TokenTrie(std::shared_ptr<const VocabularyView> vocabulary)
+    : vocabulary_(std::move(vocabulary)), spelled_(vocabulary_->sys() < 0) {
+  const auto n = static_cast<int32_t>(vocabulary_->size());
   std::vector<std::pair<std::string_view, int32_t>> tokens;
-  for (int32_t token = 0; token < static_cast<int32_t>(v.size()); ++token) {
-    if (v.is_end_of_text(token)) {
-      ends_.push_back(token);
-      continue;
-    }
-    const std::string_view bytes = v.bytes(token);
-    const bool marker = token == v.sys() || token == v.end() || token == v.ret();
-    if (marker || v.is_control(token) || bytes.empty() || bytes.size() > kMaxTokenBytes) continue;
+  for (int32_t token = 0; token < n; ++token) {
+    kinds_.push_back(kind_of(token));
+    if (kinds_.back() == Kind::kEndOfText) ends_.push_back(token);
+    if (kinds_.back() != Kind::kText) continue;
+    const std::string_view bytes = vocabulary_->bytes(token);
     tokens.emplace_back(bytes, token);
     longest_ = std::max(longest_, bytes.size());
   }
@@ -38,6 +36,16 @@ TokenTrie::TokenTrie(std::shared_ptr<const VocabularyView> vocabulary) : vocabul
   for (const auto& [bytes, token] : tokens) add(bytes, token);
   for (const uint32_t node : path_) nodes_[node].past = static_cast<uint32_t>(nodes_.size());
   path_ = {};
+}
+
+TokenTrie::Kind TokenTrie::kind_of(int32_t token) const {
+  const VocabularyView& v = *vocabulary_;
+  if (v.is_end_of_text(token)) return Kind::kEndOfText;
+  if (token == v.sys()) return Kind::kSys;
+  if (token == v.end()) return Kind::kEnd;
+  const size_t bytes = v.bytes(token).size();
+  const bool other = token == v.ret() || v.is_control(token) || bytes == 0 || bytes > kMaxTokenBytes;
+  return other ? Kind::kOther : Kind::kText;
 }
 
 // Tokens come sorted: what this one does not share with the last one is new.

@@ -31,7 +31,10 @@ class TokenTrie {
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<int32_t>& ends() const { return ends_; }  // tokens that end a text
   size_t longest() const { return longest_; }                 // bytes of the longest token
-  bool spelled() const { return vocabulary_->sys() < 0; }     // are the markers spelled out?
+  bool spelled() const { return spelled_; }                   // are the markers spelled out?
+  // The vocabulary's answers, kept: accept() asks for them at every token.
+  enum class Kind : uint8_t { kText, kSys, kEnd, kEndOfText, kOther };
+  Kind kind(int32_t token) const { return kinds_[static_cast<size_t>(token)]; }
   // Another token of the same bytes; -1: none.
   int32_t twin(int32_t token) const { return twins_.empty() ? -1 : twins_[static_cast<size_t>(token)]; }
 
@@ -39,6 +42,7 @@ class TokenTrie {
   bool cut(std::string_view text, std::vector<int32_t>& out) const;
 
  private:
+  Kind kind_of(int32_t token) const;
   void add(std::string_view bytes, int32_t token);
   int32_t longest_match(std::string_view text, size_t& length) const;
 
@@ -47,7 +51,9 @@ class TokenTrie {
   std::vector<uint32_t> path_;  // while building: the nodes of the last token
   std::vector<int32_t> twins_;  // empty where no two tokens have the same bytes
   std::vector<int32_t> ends_;
+  std::vector<Kind> kinds_;  // by token
   size_t longest_ = 0;
+  bool spelled_;
 };
 
 }  // namespace phios
