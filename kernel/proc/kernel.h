@@ -21,6 +21,8 @@
 #include "kernel/proc/table.h"
 #include "mm/store/durable.h"
 
+struct phi_kernel;  // of the C ABI
+
 namespace phios {
 
 // The only way from the kernel to the handlers of system calls. Implemented by syscalls/dispatch.
@@ -91,6 +93,9 @@ class Kernel {
   Journal& journal() { return journal_; }
   Dispatcher& dispatcher() const { return *dispatcher_; }
   void set_dispatcher(Dispatcher& dispatcher) { dispatcher_ = &dispatcher; }
+  // The embedding program's handle, for those who are given only a process.
+  phi_kernel* owner() const { return owner_; }
+  void set_owner(phi_kernel* owner) { owner_ = owner; }
 
   // Token counts of processes that ended.
   void add_ended(const TokenCounts& counts);
@@ -103,6 +108,7 @@ class Kernel {
   NamedContexts contexts_;
   Journal journal_;
   Dispatcher* dispatcher_ = nullptr;
+  phi_kernel* owner_ = nullptr;
   mutable std::mutex mutex_;  // guards ended_
   TokenCounts ended_;
 };

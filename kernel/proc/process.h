@@ -85,7 +85,7 @@ class Process : public std::enable_shared_from_this<Process> {
   RightSet rights;
   std::shared_ptr<Budget> budget;
   GroupRef group;
-  std::unique_ptr<CellStore> cells;
+  std::shared_ptr<CellStore> cells;  // may be its parent's own (phi_spawn_options.copy_cells 2)
   ChannelRef mailbox;
   InputRef input;
   OutputRef output;

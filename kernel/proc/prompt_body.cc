@@ -85,6 +85,8 @@ void PromptBody::begin_section(size_t index, bool from_base) {
   decoder_->matcher().restart();
   Result<std::string> text = render(program().sections[index].text);
   if (!text) return on_error(std::move(text).error());
+  // An empty section is a place to stop at; only a program that is all base decodes from nothing further.
+  if (text->empty() && program().sections.size() > 1) return on_section_end(Decoder::Stop::kSection);
   Kernel& kernel = process_.kernel();
   decoder_->context().append(kernel.decode().vocabulary.encode(*text), Origin::kPrompt,
                              program().sections[index].label);

@@ -91,8 +91,9 @@ Result<ProcessRef> ProcessTable::create(const ProcessRef& parent, SpawnSpec spec
   if (spec.image && spec.image->prompt && spec.image->prompt->restricts_rights) {
     rights = rights.intersect(TRY(RightSet::parse(spec.image->prompt->rights)));
   }
-  auto cells = spec.copy_cells ? std::make_unique<CellStore>(*parent->cells)
-                               : std::make_unique<CellStore>(PHI_CELLS_MAX);
+  std::shared_ptr<CellStore> cells = parent->cells;
+  if (spec.cells == SpawnSpec::Cells::kFresh) cells = std::make_shared<CellStore>(PHI_CELLS_MAX);
+  if (spec.cells == SpawnSpec::Cells::kCopied) cells = std::make_shared<CellStore>(*parent->cells);
   for (size_t i = 0; i < spec.args.size(); i++) TRY(cells->write(std::to_string(i + 1), spec.args[i]));
   TRY(parent->budget->charge(Resource::kChildren, 1));
   GroupRef group = spec.new_group ? make_group() : parent->group;

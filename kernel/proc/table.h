@@ -26,7 +26,7 @@ struct SpawnSpec {
   OutputRef output;
   int niceness = 0;
   bool new_group = false;
-  bool copy_cells = false;
+  enum class Cells : uint8_t { kFresh, kCopied, kParents } cells = Cells::kFresh;
 };
 
 class ProcessTable {

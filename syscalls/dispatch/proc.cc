@@ -48,7 +48,7 @@ void fork(const Invocation& in) {
   for (int64_t i = 1; i <= *n; i++) {
     SpawnSpec spec;
     spec.name = in.process->name;
-    spec.copy_cells = true;
+    spec.cells = SpawnSpec::Cells::kCopied;
     Result<ProcessRef> child = in.kernel.table().create(in.process, std::move(spec));
     if (!child) {
       // All or none: those that were made end before they ran.

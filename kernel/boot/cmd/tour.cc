@@ -1,0 +1,119 @@
+// tour: the main job, shown: the standard program `solve` answers questions of five kinds, and every system
+// call that the model emits is printed with the kernel's answer.
+#include <fmt/color.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "kernel/boot/cmd/command.h"
+#include "kernel/boot/cmd/job.h"
+
+namespace phios {
+
+namespace {
+
+struct Stop {
+  std::string_view kind, question;
+};
+
+constexpr Stop kStops[] = {
+    {"arithmetic in words",
+     "Nadia has 48 stamps. Her aunt gives her 27 more stamps. How many stamps does Nadia have now?"},
+    {"a fact out of a document", "What is the capital of Varonia?"},
+    {"a logic puzzle in words",
+     "Every lorpus is a brimpus. Brimpuses are quiet. Each brimpus is a vempus. Vempuses are not sour. Dana "
+     "is a lorpus. "
+     "Is the following statement true or false? Dana is sour."},
+    {"a stored program",
+     "# start\nSet x to 3.\n# loop\nAdd -1 to x.\n# test\nJump to loop if x.\n# end\nExit with done."},
+    {"two documents and arithmetic", "How many more people live in Telmora than in Quessin?"},
+};
+
+const std::vector<Document> kDocuments = {
+    {"varonia",
+     "Varonia\nVaronia is a small country on the northern coast. The capital of Varonia is Telmora. Its "
+     "people fish and build ships."},
+    {"telmora",
+     "Telmora\nTelmora is a city in Varonia. Telmora has a population of 48200. It lies on the river Ansel."},
+    {"quessin",
+     "Quessin\nQuessin is a town in the hills of Varonia. Quessin has a population of 9350. It is known for "
+     "its cheese."},
+};
+
+// Colour only where a person looks.
+std::string dim(const std::string& text) {
+  return isatty(STDOUT_FILENO) != 0 ? fmt::format(fmt::emphasis::faint, "{}", text) : text;
+}
+
+std::string one_line(std::string text, size_t most) {
+  for (char& c : text) c = c == '\n' ? ' ' : c;
+  if (text.size() > most) text = text.substr(0, most) + "...";
+  return text;
+}
+
+Result<JobResult> visit(System& system, Job& job, const Stop& stop, size_t number) {
+  constexpr size_t kShown = 100;  // columns of a call or an answer
+  fmt::print("\n{}. {}\n   {}\n", number, stop.kind, one_line(std::string(stop.question), 4 * kShown));
+  std::fflush(stdout);
+  Kernel& kernel = system.kernel();
+  uint64_t cursor = 0, lost = 0;
+  kernel.journal().add_reader();
+  (void)kernel.journal().read(cursor, lost);
+  const TokenCounts before = kernel.ended_counts();
+  const Nanos began = kernel.env().now();
+  const phi_pid pid = TRY(job.start("solve", {std::string(stop.question)}));
+  const auto show = [&] {
+    for (const JournalEntry& e : kernel.journal().read(cursor, lost)) {
+      if (!e.by_model) continue;
+      const std::string reply = e.no_return ? "" : dim(" = " + one_line(e.reply, kShown));
+      fmt::print("   [{} {}] {}{}\n", e.pid.value, e.program, one_line(e.call, kShown), reply);
+    }
+    std::fflush(stdout);
+  };
+  const JobResult result = TRY(job.wait(pid, show));
+  show();
+  kernel.journal().drop_reader();
+  const TokenCounts after = kernel.ended_counts();
+  fmt::print("   answer: {}\n   {}\n",
+             result.error.empty() ? result.value : result.value + " (" + result.error + ")",
+             dim(fmt::format("{} tokens computed, {} generated, {} reused, {} ms",
+                             after.forwarded - before.forwarded, after.generated - before.generated,
+                             after.reused - before.reused, (kernel.env().now() - began) / kMillisecond)));
+  return result;
+}
+
+Result<int> tour(CommandContext context) {
+  // The tour has a home of its own: its documents do not mix with the user's.
+  if (context.config.home.empty()) context.config.home = TRY(default_home());
+  context.config.home += "/tour";
+  auto system = TRY(System::open(context.config));
+  TRY(await_result<size_t>(
+      [&](auto done) { system->kernel().parts().retrieval->index("default", kDocuments, std::move(done)); }));
+  auto job = TRY(Job::attach(*system, "tour"));
+  fmt::print(
+      "phios: {} ({} parameters) answers five questions. Each line is a system call that the model wrote, "
+      "and what the kernel answered.\n",
+      system->model().info().name, system->model().info().parameters);
+  int status = 0;
+  size_t number = 0;
+  for (const Stop& stop : kStops) {
+    const JobResult result = TRY(visit(*system, *job, stop, ++number));
+    if (!result.error.empty()) status = kExitFailed;
+  }
+  fmt::print("\nNext: build/phios ask \"...\"   build/phios sh   build/phios --help   docs/tutorial.md\n");
+  return status;
+}
+
+}  // namespace
+
+void add_tour_command(CLI::App& app, CommandContext& context) {
+  CLI::App* command =
+      app.add_subcommand("tour", "see the standard program solve answer five questions of different kinds");
+  command->callback([&context] {
+    const Result<int> status = tour(context);
+    context.status = status ? *status : report(status.error());
+  });
+}
+
+}  // namespace phios

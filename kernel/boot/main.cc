@@ -1,0 +1,80 @@
+// phios: the command.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstring>
+
+#include "drivers/solver/smt_child.h"
+#include "kernel/boot/cmd/command.h"
+
+namespace phios {
+
+int report(const Error& error) {
+  fmt::print(stderr, "phios: {} ({})\n", error.message, error_name(error.code));
+  switch (error.code) {
+    case ErrorCode::EINVAL_:
+    case ErrorCode::EPARSE_:
+    case ErrorCode::ETOOBIG_:
+      return kExitUsage;
+    default:
+      return kExitFailed;
+  }
+}
+
+namespace {
+
+int run(int argc, char** argv) {
+  CommandContext context;
+  CLI::App app(
+      "phios: an operating system for small language models. Every call of the model is a process; the model "
+      "itself makes system calls.");
+  app.footer(
+      "First steps:\n  phios tour\n  phios ask \"What is 12 times 34?\"\n  phios sh\nState lives in "
+      "$PHIOS_HOME (else the XDG data directory).");
+  app.set_version_flag("--version", "phios " PHIOS_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--model", context.config.model,
+                 "a GGUF file; or nano (embedded, the default), null, random, shuffled")
+      ->type_name("NAME");
+  app.add_option("--home", context.config.home, "where state lives, instead of $PHIOS_HOME")
+      ->type_name("DIR");
+  app.add_option("--programs", context.config.program_path,
+                 "a further directory of programs (may be repeated)")
+      ->type_name("DIR");
+  app.add_option("--threads", context.config.threads, "model workers (default: the number of cores)");
+  app.add_option("--reactors", context.config.reactors, "reactors (default: the number of cores)");
+  app.add_option("--kv-bytes", context.config.kv_bytes, "memory for KV frames, such as 512MB")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--seed", context.config.seed, "of every random choice of the run");
+  app.add_flag("--json", context.json, "results as JSON, for scripts");
+  bool no_uring = false;
+  app.add_flag("--no-io-uring", no_uring, "use poll and threads instead");
+  app.parse_complete_callback([&] { context.config.allow_uring = !no_uring; });
+  add_run_commands(app, context);
+  add_tour_command(app, context);
+  add_shell_command(app, context);
+  add_program_commands(app, context);
+  add_data_commands(app, context);
+  add_model_commands(app, context);
+  add_eval_command(app, context);
+  add_bench_command(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : kExitUsage;
+  }
+  return context.status;
+}
+
+}  // namespace
+
+}  // namespace phios
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "solver-child") == 0)
+    return phios::solver_child_main(argc - 1, argv + 1);
+  return phios::run(argc, argv);
+}

@@ -1,0 +1,166 @@
+#include "kernel/boot/system.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "drivers/model/native/native_model.h"
+#include "drivers/model/native/random_model.h"
+#include "drivers/model/null/null_model.h"
+#include "drivers/retrieval/retrieval.h"
+#include "drivers/solver/solvers.h"
+#include "drivers/tool/tools.h"
+#include "kernel/boot/embedded.h"
+#include "kernel/boot/handles.h"
+#include "syscalls/dispatch/dispatch.h"
+#include "userland/lua/lua_loader.h"
+#include "userland/prompt/prompt_loader.h"
+
+namespace phios {
+
+namespace {
+
+constexpr uint64_t kDefaultKvBytes = uint64_t{1} << 30;  // reserved, touched only as it is used
+constexpr uint64_t kMinFrames = 64, kMaxFrames = 1 << 20;
+
+uint32_t frames_for(const ModelInfo& info, uint64_t kv_bytes) {
+  const uint64_t frame = std::max<uint64_t>(info.kv.frame_bytes(), 64);
+  const uint64_t bytes = kv_bytes != 0 ? kv_bytes : kDefaultKvBytes;
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(bytes / frame, kv_bytes != 0 ? 1 : kMinFrames, kMaxFrames));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads) {
+  const NativeModelOptions options{.threads = threads};
+  if (name == "null") return make_null_model({});
+  if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
+  if (name == "random") return open_random_nano(embedded_model(), options);
+  if (name == "shuffled") return open_shuffled_nano(embedded_model(), options);
+  return open_native_model(name, options);
+}
+
+struct System::Parts {
+  Config config;
+  std::unique_ptr<SystemEnv> env;
+  std::unique_ptr<Trace> trace;
+  std::unique_ptr<Model> model;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  std::unique_ptr<FramePool> frames;
+  std::unique_ptr<PrefixTree> prefixes;
+  std::unique_ptr<MaskTables> masks;
+  std::unique_ptr<ProgramRegistry> programs;
+  std::unique_ptr<DurableCells> durable;
+  std::unique_ptr<ToolDriver> tools;
+  std::unique_ptr<RetrievalDriver> retrieval;
+  std::unique_ptr<SolverDriver> solvers;
+  std::unique_ptr<Runtime> runtime;
+  std::unique_ptr<Batcher> batcher;
+  std::unique_ptr<DecodeServices> decode;
+  std::unique_ptr<SyscallDispatcher> dispatcher;
+  std::unique_ptr<Kernel> kernel;
+  phi_kernel handle{};
+};
+
+System::System() : parts_(std::make_unique<Parts>()) {}
+
+Kernel& System::kernel() { return *parts_->kernel; }
+Model& System::model() { return *parts_->model; }
+Batcher& System::batcher() { return *parts_->batcher; }
+const Config& System::config() const { return parts_->config; }
+
+Result<std::unique_ptr<System>> System::open(const Config& config) {
+  std::unique_ptr<System> system(new System());
+  Parts& p = *system->parts_;
+  p.config = config;
+  if (p.config.home.empty()) p.config.home = TRY(default_home());
+  TRY(make_home(p.config.home));
+  const std::string& home = p.config.home;
+  const uint32_t cores = std::max(std::thread::hardware_concurrency(), 1u);
+  const uint32_t reactors = config.reactors != 0 ? config.reactors : cores;
+
+  p.env = std::make_unique<SystemEnv>(config.seed);
+  p.trace = std::make_unique<Trace>(*p.env, reactors);
+  p.model = TRY(open_model(config.model, config.threads != 0 ? config.threads : cores));
+  p.vocabulary = std::make_shared<const Vocabulary>(*p.model);
+  p.frames = TRY(FramePool::create(p.model->info().kv, frames_for(p.model->info(), config.kv_bytes)));
+  p.prefixes = std::make_unique<PrefixTree>(*p.frames);
+  p.masks = std::make_unique<MaskTables>(p.vocabulary);
+
+  std::vector<std::string> directories = config.program_path;
+  directories.push_back(home + "/programs");
+  p.programs = std::make_unique<ProgramRegistry>(std::move(directories), embedded_programs());
+  p.tools = TRY(open_tools(*p.env, {home + "/tools"}));
+  p.solvers = TRY(open_solvers(*p.env));
+  p.retrieval = TRY(open_retrieval(*p.env, home));
+  std::string no_durable_why;
+  if (auto durable = DurableCells::open(home + "/cells")) {
+    p.durable = std::move(*durable);
+  } else {
+    no_durable_why = durable.error().message;
+  }
+
+  RuntimeOptions runtime_options;
+  runtime_options.reactors = reactors;
+  runtime_options.allow_uring = config.allow_uring;
+  p.runtime = TRY(Runtime::start(*p.env, *p.trace, runtime_options));
+  p.batcher = std::make_unique<Batcher>(*p.env, *p.trace, *p.model);
+  p.decode = std::make_unique<DecodeServices>(
+      DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model, *p.vocabulary, *p.frames, *p.prefixes});
+  p.kernel = std::make_unique<Kernel>(
+      Kernel::Parts{*p.env, *p.trace, *p.runtime, *p.decode, *p.masks, *p.programs, p.durable.get(),
+                    p.tools.get(), p.retrieval.get(), p.solvers.get(), std::move(no_durable_why)});
+  p.dispatcher = std::make_unique<SyscallDispatcher>();
+  p.kernel->set_dispatcher(*p.dispatcher);
+  p.handle.system = system.get();
+  p.kernel->set_owner(&p.handle);
+  p.kernel->table().make_init(make_fd_input(*p.runtime, 0, false), make_fd_output(*p.runtime, 1, false));
+  TRY(system->add_loader(phi_prompt_loader()));
+  TRY(system->add_loader(phi_lua_loader()));
+  return system;
+}
+
+System::~System() {
+  Parts& p = *parts_;
+  if (p.kernel) p.kernel->table().shut_down(kShutDownTime);
+  if (p.batcher) p.batcher->stop();
+  if (p.runtime) p.runtime->stop();
+}
+
+std::string System::stats_json() {
+  const BatcherStats b = parts_->batcher->stats();
+  const TokenCounts t = parts_->kernel->ended_counts();
+  const RuntimeStats r = parts_->runtime->stats();
+  const auto per = [](uint64_t sum, uint64_t n) {
+    return n == 0 ? 0.0 : static_cast<double>(sum) / static_cast<double>(n);
+  };
+  return nlohmann::json{{"tokens",
+                         {{"forwarded", t.forwarded},
+                          {"prompt", t.prompt},
+                          {"generated", t.generated},
+                          {"results", t.results},
+                          {"reused", t.reused}}},
+                        {"passes", b.passes},
+                        {"positions", b.positions},
+                        {"largest_batch", b.largest_batch},
+                        {"mean_batch", per(b.sequences, b.passes)},
+                        {"model_ns", b.model_ns},
+                        {"kernel_ns", b.kernel_ns},
+                        {"kernel_ns_per_token", per(b.kernel_ns, b.sequences)},
+                        {"frames",
+                         {{"all", parts_->frames->capacity()},
+                          {"free", parts_->frames->free_frames()},
+                          {"cached", parts_->prefixes->cached_frames()}}},
+                        {"runtime",
+                         {{"switches", r.switches},
+                          {"steals", r.steals},
+                          {"tasks", r.tasks},
+                          {"fibers_started", r.fibers_started},
+                          {"stack_high_water", r.stack_high_water},
+                          {"io_uring", r.uring}}}}
+      .dump();
+}
+
+}  // namespace phios

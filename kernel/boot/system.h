@@ -1,0 +1,42 @@
+// System: the composition root. Opens the model and every driver, starts the runtime, makes init, and takes
+// it all down in the opposite order.
+//
+// Ownership: owns every part of one kernel. Threads: open and the destructor by one; the parts say for
+// themselves. Errors: what cannot be had names the part, the file and what to do.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernel/boot/config.h"
+#include "kernel/proc/kernel.h"
+#include "syscalls/abi/phios.h"
+
+namespace phios {
+
+class System {
+ public:
+  static constexpr Nanos kShutDownTime = 5 * kSecond;
+
+  static Result<std::unique_ptr<System>> open(const Config& config);
+  ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  Kernel& kernel();
+  Model& model();
+  Batcher& batcher();
+  const Config& config() const;
+  Status add_loader(const phi_loader& loader);
+  std::string stats_json();
+
+ private:
+  System();
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+// The model that a name stands for, without a kernel around it.
+Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads);
+
+}  // namespace phios
