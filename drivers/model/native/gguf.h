@@ -92,6 +92,7 @@ class Gguf {
 
   const std::string& name() const { return name_; }
   uint64_t file_bytes() const { return bytes_.size(); }
+  std::span<const std::byte> bytes() const { return bytes_; }  // the whole file
   uint32_t version() const { return version_; }
 
   // Typed metadata. Integers of any width convert where the value fits; a number of any kind reads as double.

@@ -1,0 +1,325 @@
+#include "drivers/model/native/forward.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "drivers/model/native/quant.h"
+
+namespace phios {
+
+namespace {
+
+constexpr uint32_t kNearPositions = 2048;            // whose angles are kept
+constexpr size_t kLogitBytesMax = size_t{32} << 20;  // of one block of logits
+constexpr size_t kLogitRowsMin = 16;
+constexpr uint64_t kWideWork = 6'000'000;  // multiply-adds of a pass from which the workers pay
+constexpr size_t kTileRowsSmall = 24,
+                 kTileRowsLarge = 48;  // rows of a tile, below and from kLargePass rows on
+constexpr size_t kLargePass = 96;
+constexpr size_t kPairRows = 3;        // up to so many rows, a tile is a pair of groups (see the kernels)
+constexpr size_t kUnpackedTile = 16;   // outputs of a tile whose weights are unpacked as they are used
+constexpr size_t kSerialNanos = 3000;  // a phase that is shorter is not shared out
+constexpr size_t kTileNanos = 1000;
+constexpr size_t kNanosPerKiloElement = 40;  // of the light kernels
+
+}  // namespace
+
+Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned threads, uint32_t max_rows)
+    : weights_(weights), c_(weights.config()), kernels_(kernels), pool_(threads), max_rows_(max_rows) {
+  near_positions_ = std::min(c_.context_length, kNearPositions);
+  turns_.resize(size_t{near_positions_} * 2 * c_.n_rot);
+  for (uint32_t p = 0; p < near_positions_; ++p)
+    rope_table(c_, weights_.rope_factors(), p, turns_.data() + size_t{p} * 2 * c_.n_rot);
+  far_turns_.resize(size_t{max_rows} * 2 * c_.n_rot);
+  size_t widest = 0;
+  const auto see = [&](const Matrix& m) { widest = m.blocks ? std::max(widest, m.n_in()) : widest; };
+  for (const LayerWeights& l : weights_.layers())
+    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) see(*m);
+  see(weights_.output());
+  unpacked_.assign(pool_.threads(), std::vector<float>(widest * kDotRows));
+  rows_.reserve(max_rows);
+}
+
+Result<std::unique_ptr<Forward>> Forward::create(const Weights& weights, const Kernels& kernels,
+                                                 unsigned threads, uint32_t max_rows) {
+  std::unique_ptr<Forward> forward(new Forward(weights, kernels, threads, max_rows));
+  TRY(forward->make_buffers());
+  return forward;
+}
+
+Status Forward::make_buffers() {
+  const size_t logit_bytes = round_up(c_.n_vocab, kLanes) * sizeof(float);
+  logit_rows_ = std::min<size_t>(std::max(kLogitBytesMax / logit_bytes, kLogitRowsMin), max_rows_);
+  const struct {
+    Buffer* buffer;
+    size_t rows, width;
+  } wanted[] = {
+      {&x_, max_rows_, c_.n_embd},    {&h_, max_rows_, c_.n_embd},    {&q_, max_rows_, c_.q_size()},
+      {&k_, max_rows_, c_.kv_size()}, {&v_, max_rows_, c_.kv_size()}, {&att_, max_rows_, c_.q_size()},
+      {&gate_, max_rows_, c_.n_ff},   {&up_, max_rows_, c_.n_ff},     {&logits_, logit_rows_, c_.n_vocab}};
+  size_t bytes = 0;
+  for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
+  arena_ = TRY(Arena::create(bytes));
+  for (const auto& w : wanted) *w.buffer = make_buffer(w.rows, w.width);
+  return {};
+}
+
+Forward::Buffer Forward::make_buffer(size_t rows, size_t width) {
+  const size_t stride = round_up(width, kLanes);
+  return {static_cast<float*>(arena_.take(rows * stride * sizeof(float))), stride};
+}
+
+ProductRows Forward::rows_of(const Buffer& in, const Buffer& out) const {
+  return {.x = in.data, .x_stride = in.stride, .y = out.data, .y_stride = out.stride, .rows = rows_.size()};
+}
+
+// f(row) for every row; `cost` in nanoseconds a row decides whether it is shared out.
+template <class F>
+void Forward::each_row(size_t cost, F&& f) {
+  const size_t n = rows_.size();
+  if (!wide_ || n * cost < kSerialNanos) {
+    for (size_t r = 0; r < n; ++r) f(r);
+    return;
+  }
+  const size_t step = std::max<size_t>(1, kTileNanos / std::max<size_t>(cost, 1));
+  pool_.run(static_cast<uint32_t>((n + step - 1) / step), [&](uint32_t tile, unsigned) {
+    for (size_t r = tile * step, end = std::min(n, (tile + 1) * step); r < end; ++r) f(r);
+  });
+}
+
+void Forward::run(std::span<const PassItem> items, PassTail& tail) {
+  items_ = items;
+  gather_rows();
+  wide_ = pool_.threads() > 1 && rows_.size() * weights_.parameters() >= kWideWork;
+  if (wide_) pool_.begin();
+  for (uint32_t i = 0; i < c_.n_layers; ++i) layer(i);
+  finish(tail);
+  if (wide_) pool_.end();
+}
+
+void Forward::gather_rows() {
+  rows_.clear();
+  for (uint32_t i = 0; i < items_.size(); ++i) {
+    const PassItem& item = items_[i];
+    for (uint32_t t = 0; t < item.tokens.size(); ++t) {
+      Row row{.item = i, .offset = t, .position = item.first_pos + t};
+      if (row.position < near_positions_) {
+        row.turn = turns_.data() + size_t{row.position} * 2 * c_.n_rot;
+      } else {
+        float* turn = far_turns_.data() + rows_.size() * 2 * c_.n_rot;
+        rope_table(c_, weights_.rope_factors(), row.position, turn);
+        row.turn = turn;
+      }
+      weights_.embed(item.tokens[t], x_.row(rows_.size()));
+      rows_.push_back(row);
+    }
+  }
+}
+
+void Forward::layer(uint32_t index) {
+  const LayerWeights& l = weights_.layers()[index];
+  norm_rows(l.attn_norm);
+  Product qkv[] = {{&l.q, rows_of(h_, q_)}, {&l.k, rows_of(h_, k_)}, {&l.v, rows_of(h_, v_)}};
+  qkv[0].rows.bias = l.q_bias;
+  qkv[1].rows.bias = l.k_bias;
+  qkv[2].rows.bias = l.v_bias;
+  multiply(qkv);
+  // A chunk's rows read each other's keys: all are stored before any attends. A single row reads none but its
+  // own.
+  const bool last = index + 1 == c_.n_layers;
+  const auto alone = [&](size_t r) { return !last && items_[rows_[r].item].tokens.size() == 1; };
+  const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
+  each_row(light, [&](size_t r) {
+    if (!alone(r)) turn_and_store(index, r);
+  });
+  if (last) keep_wanted_rows();
+  each_row(kTileNanos, [&](size_t r) {
+    if (alone(r)) turn_and_store(index, r);
+    attend(index, r);
+  });
+  Product o{&l.o, rows_of(att_, x_)};
+  o.rows.bias = l.o_bias;
+  o.rows.add = true;
+  multiply({&o, 1});
+  feed_forward(l);
+}
+
+void Forward::norm_rows(const float* weight) {
+  each_row(c_.n_embd * kNanosPerKiloElement / 1024,
+           [&](size_t r) { kernels_.rms_norm(x_.row(r), weight, h_.row(r), c_.n_embd, c_.rms_eps); });
+}
+
+// Keys after their turn, and values, go into the row's page as halves.
+void Forward::turn_and_store(uint32_t layer, size_t r) {
+  const Row& row = rows_[r];
+  kernels_.rope(q_.row(r), c_.n_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
+  kernels_.rope(k_.row(r), c_.n_kv_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
+  // The pages that a pass writes stand side by side at the end of the list.
+  const std::span<const KvSpan> kv = items_[row.item].kv;
+  const uint32_t back = kv.back().first_pos / PHI_PAGE_TOKENS - row.position / PHI_PAGE_TOKENS;
+  const KvSpan& span = kv[kv.size() - 1 - back];
+  auto* frame = reinterpret_cast<uint16_t*>(span.frame);
+  const size_t slot = (row.position - span.first_pos) * size_t{c_.head_dim};
+  const KvShape shape = c_.kv();
+  for (uint32_t head = 0; head < c_.n_kv_heads; ++head) {
+    const size_t at = size_t{head} * c_.head_dim;
+    kernels_.to_f16(k_.row(r) + at, frame + shape.offset(layer, 0, head) + slot, c_.head_dim);
+    kernels_.to_f16(v_.row(r) + at, frame + shape.offset(layer, 1, head) + slot, c_.head_dim);
+  }
+}
+
+void Forward::attend(uint32_t layer, size_t r) {
+  const Row& row = rows_[r];
+  const KvShape shape = c_.kv();
+  const size_t group = c_.n_heads / c_.n_kv_heads;
+  for (uint32_t head = 0; head < c_.n_kv_heads; ++head) {
+    const size_t at = head * group * c_.head_dim;
+    kernels_.attend({.kv = items_[row.item].kv,
+                     .k_offset = shape.offset(layer, 0, head),
+                     .v_offset = shape.offset(layer, 1, head),
+                     .head_dim = c_.head_dim,
+                     .q_heads = group,
+                     .last_pos = row.position,
+                     .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
+                     .q = q_.row(r) + at,
+                     .out = att_.row(r) + at});
+  }
+}
+
+// Behind the last layer's keys and values only the rows that somebody asked for are computed.
+void Forward::keep_wanted_rows() {
+  size_t kept = 0;
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    const PassItem& item = items_[rows_[r].item];
+    const bool last = rows_[r].offset + 1 == item.tokens.size();
+    if (!item.want_hidden && !item.want_all_logits && !(item.want_logits && last)) continue;
+    if (kept != r) {
+      rows_[kept] = rows_[r];
+      std::memcpy(x_.row(kept), x_.row(r), c_.n_embd * sizeof(float));
+      std::memcpy(q_.row(kept), q_.row(r), c_.q_size() * sizeof(float));
+    }
+    ++kept;
+  }
+  rows_.resize(kept);
+}
+
+void Forward::feed_forward(const LayerWeights& l) {
+  norm_rows(l.ffn_norm);
+  const Product both[] = {{&l.gate, rows_of(h_, gate_)}, {&l.up, rows_of(h_, up_)}};
+  multiply(both);
+  each_row(c_.n_ff * kNanosPerKiloElement / 1024,
+           [&](size_t r) { kernels_.swiglu(gate_.row(r), up_.row(r), c_.n_ff); });
+  Product down{&l.down, rows_of(gate_, x_)};
+  down.rows.add = true;
+  multiply({&down, 1});
+}
+
+// Outputs [first, last), in groups or, for matrices in blocks, one by one; rows [row, row + n_rows).
+void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows,
+                            unsigned worker) {
+  ProductRows rows = p.rows;
+  rows.x += row * rows.x_stride;
+  rows.y += row * rows.y_stride;
+  rows.rows = n_rows;
+  if (!p.w->blocks) return kernels_.product(p.w->packed, first, last, rows);
+  const size_t n_in = p.w->n_in();
+  float* unpacked = unpacked_[worker].data();
+  for (size_t column = first; column < last; column += kDotRows) {
+    const size_t n = std::min(kDotRows, last - column);
+    for (size_t i = 0; i < n; ++i) dequantize_row(*p.w->blocks, column + i, {unpacked + i * n_in, n_in});
+    kernels_.dot(unpacked, n, n_in, column, rows);
+  }
+}
+
+void Forward::multiply(std::span<const Product> products) {
+  const size_t n_rows = rows_.size();
+  if (n_rows == 0) return;
+  const auto units = [](const Product& p) { return p.w->blocks ? p.w->n_out() : p.w->packed.groups(); };
+  if (!wide_) {
+    for (const Product& p : products) multiply_tile(p, 0, units(p), 0, p.rows.rows, 0);
+    return;
+  }
+  struct Grid {
+    size_t first_tile, unit_step, row_step, columns;
+  };
+  std::array<Grid, 3> grids{};
+  assert(products.size() <= grids.size());
+  const size_t usual = n_rows < kLargePass ? kTileRowsSmall : kTileRowsLarge;
+  size_t tiles = 0;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const Product& p = products[i];
+    Grid& g = grids[i];
+    g.first_tile = tiles;
+    g.unit_step = p.w->blocks ? kUnpackedTile : p.rows.rows <= kPairRows ? 2 : 1;
+    g.row_step = p.w->blocks ? p.rows.rows : usual;
+    g.columns = (units(p) + g.unit_step - 1) / g.unit_step;
+    tiles += g.columns * ((p.rows.rows + g.row_step - 1) / g.row_step);
+  }
+  pool_.run(static_cast<uint32_t>(tiles), [&](uint32_t tile, unsigned worker) {
+    size_t i = products.size() - 1;
+    while (tile < grids[i].first_tile) --i;
+    const Grid& g = grids[i];
+    const size_t at = tile - g.first_tile;
+    const size_t first = at % g.columns * g.unit_step, row = at / g.columns * g.row_step;
+    multiply_tile(products[i], first, std::min(units(products[i]), first + g.unit_step), row,
+                  std::min(g.row_step, products[i].rows.rows - row), worker);
+  });
+}
+
+void Forward::finish(PassTail& tail) {
+  norm_rows(weights_.output_norm());
+  finish_hidden(tail);
+  for (size_t first = 0; first < rows_.size(); first += logit_rows_) {
+    const size_t n = std::min(logit_rows_, rows_.size() - first);
+    Product output{&weights_.output(), rows_of(h_, logits_)};
+    output.rows.x = h_.row(first);
+    output.rows.rows = n;
+    multiply({&output, 1});
+    tell_logits(tail, first, n);
+  }
+}
+
+// Items that want the mean of their hidden states get it, and their rows go.
+void Forward::finish_hidden(PassTail& tail) {
+  size_t kept = 0;
+  for (size_t r = 0; r < rows_.size();) {
+    const PassItem& item = items_[rows_[r].item];
+    if (!item.want_hidden) {
+      if (kept != r) {
+        rows_[kept] = rows_[r];
+        std::memcpy(h_.row(kept), h_.row(r), c_.n_embd * sizeof(float));
+      }
+      ++kept, ++r;
+      continue;
+    }
+    const size_t n = item.tokens.size();
+    float* mean = x_.row(r);  // free by now
+    std::fill_n(mean, c_.n_embd, 0.0f);
+    for (size_t i = 0; i < n; ++i)
+      for (size_t d = 0; d < c_.n_embd; ++d) mean[d] += h_.row(r + i)[d] / static_cast<float>(n);
+    tail.on_logits(rows_[r].item, static_cast<uint32_t>(n - 1), {mean, c_.n_embd});
+    r += n;
+  }
+  rows_.resize(kept);
+}
+
+// Single rows in parallel; the rows of an item that wants all of them by this thread, in order.
+void Forward::tell_logits(PassTail& tail, size_t first, size_t n) {
+  const auto tell = [&](size_t i) {
+    const Row& row = rows_[first + i];
+    tail.on_logits(row.item, row.offset, {logits_.row(i), c_.n_vocab});
+  };
+  const auto alone = [&](size_t i) { return !items_[rows_[first + i].item].want_all_logits; };
+  const bool share = wide_ && n > 1;
+  if (share)
+    pool_.run(static_cast<uint32_t>(n), [&](uint32_t i, unsigned) {
+      if (alone(i)) tell(i);
+    });
+  for (size_t i = 0; i < n; ++i)
+    if (!share || !alone(i)) tell(i);
+}
+
+}  // namespace phios

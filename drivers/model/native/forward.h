@@ -1,0 +1,87 @@
+// Forward: one forward pass over a ragged batch, prefill chunks and single tokens of many sequences together.
+//
+// Ownership: borrows the weights and kernels, owns its buffers and worker threads. Threads: run() by one
+// thread at a time; it fans out to the workers and joins them. Units: rows, one for each position of the
+// batch. A row's result depends on its own sequence alone, bit for bit. Errors: none: the caller has checked
+// the items.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "drivers/api/model.h"
+#include "drivers/model/native/kernels.h"
+#include "drivers/model/native/weights.h"
+#include "drivers/model/native/worker_pool.h"
+
+namespace phios {
+
+class Forward {
+ public:
+  // threads: as WorkerPool takes it. ELIMIT_ when there is no memory for the buffers of max_rows rows.
+  static Result<std::unique_ptr<Forward>> create(const Weights& weights, const Kernels& kernels,
+                                                 unsigned threads, uint32_t max_rows);
+
+  void run(std::span<const PassItem> items, PassTail& tail);
+
+  uint32_t max_rows() const { return max_rows_; }
+
+ private:
+  // Rows of floats at a fixed stride, 64-byte aligned.
+  struct Buffer {
+    float* data = nullptr;
+    size_t stride = 0;
+    float* row(size_t r) const { return data + r * stride; }
+  };
+  struct Row {
+    uint32_t item = 0;
+    uint32_t offset = 0;  // within the item
+    uint32_t position = 0;
+    const float* turn = nullptr;
+  };
+  // One matrix applied to rows of activations.
+  struct Product {
+    const Matrix* w;
+    ProductRows rows;
+  };
+
+  Forward(const Weights& weights, const Kernels& kernels, unsigned threads, uint32_t max_rows);
+  Status make_buffers();
+  Buffer make_buffer(size_t rows, size_t width);
+  void layer(uint32_t index);
+  void gather_rows();
+  void turn_and_store(uint32_t layer, size_t row);
+  void attend(uint32_t layer, size_t row);
+  void keep_wanted_rows();
+  void norm_rows(const float* weight);
+  void multiply(std::span<const Product> products);
+  void multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows, unsigned worker);
+  void feed_forward(const LayerWeights& l);
+  void finish(PassTail& tail);
+  void finish_hidden(PassTail& tail);
+  void tell_logits(PassTail& tail, size_t first, size_t n);
+  ProductRows rows_of(const Buffer& in, const Buffer& out) const;
+  template <class F>
+  void each_row(size_t cost, F&& f);
+
+  const Weights& weights_;
+  const ModelConfig& c_;
+  const Kernels& kernels_;
+  WorkerPool pool_;
+  uint32_t max_rows_;
+  Arena arena_;
+  Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
+  size_t logit_rows_ = 0;                     // that logits_ holds at once
+  std::vector<float> turns_;                  // angles of the first positions
+  std::vector<float> far_turns_;              // and of the rows of this pass that lie beyond them
+  std::vector<std::vector<float>> unpacked_;  // one worker's unpacked weight rows
+  uint32_t near_positions_ = 0;
+
+  // Of the pass that is running.
+  std::span<const PassItem> items_;
+  std::vector<Row> rows_;
+  bool wide_ = false;  // shared among the workers
+};
+
+}  // namespace phios

@@ -1,0 +1,39 @@
+// GgufWriter: a GGUF v3 file in memory, from metadata and tensors in the order given.
+//
+// Ownership: copies what it is given. Threads: one. Order of calls: keys and tensors in any order, then
+// finish() once. Errors: none: what is written is our own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/model/native/gguf.h"
+
+namespace phios {
+
+class GgufWriter {
+ public:
+  void string(std::string_view key, std::string_view value);
+  void uint32(std::string_view key, uint32_t value);
+  void float32(std::string_view key, float value);
+  void boolean(std::string_view key, bool value);
+  void strings(std::string_view key, std::span<const std::string> values);
+  void int32s(std::string_view key, std::span<const int32_t> values);
+  // shape[0] is a row's length; bytes are the type's blocks.
+  void tensor(std::string_view name, GgmlType type, std::vector<uint64_t> shape,
+              std::span<const std::byte> bytes);
+  std::vector<std::byte> finish();
+
+ private:
+  void key(std::string_view name, GgufType type);
+  void array(std::string_view name, GgufType element, uint64_t count);
+
+  uint64_t n_keys_ = 0, n_tensors_ = 0;
+  std::vector<std::byte> metadata_, infos_, data_;
+};
+
+}  // namespace phios

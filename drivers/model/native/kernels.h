@@ -1,0 +1,90 @@
+// Kernels: the inner loops of a forward pass, in one variant for each instruction set, chosen once at start.
+//
+// Ownership: none; pure functions over the caller's arrays. Threads: any. Units: elements. No kernel reads or
+// writes outside the rows that it is given, and what it computes for a row depends on that row alone: the
+// order of every sum is fixed by the shape of the weights, never by the number of rows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "mm/kv_view.h"
+
+namespace phios {
+
+inline constexpr size_t kLanes = 16;                     // outputs of a panel
+inline constexpr size_t kGroupPanels = 4;                // panels of a group
+inline constexpr size_t kGroup = kLanes * kGroupPanels;  // outputs of a group
+
+inline constexpr size_t kDotRows = 4;
+
+constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+enum class PackedType : uint8_t { kF32, kF16, kBF16 };
+
+// A weight matrix [n_out][n_in] packed for the kernels: groups of 64 outputs, in each, for every input, the
+// outputs' weights side by side. The last group has as many panels of 16 as are needed; missing outputs are
+// zero. Group g starts at element g × 64 × n_in.
+struct PackedMatrix {
+  PackedType type = PackedType::kF32;
+  size_t n_in = 0;
+  size_t n_out = 0;
+  const void* data = nullptr;
+
+  size_t groups() const { return (n_out + kGroup - 1) / kGroup; }
+  size_t padded_out() const { return round_up(n_out, kLanes); }
+};
+
+// Rows of activations in, rows of outputs out. Output rows have room for padded_out() elements.
+struct ProductRows {
+  const float* x = nullptr;
+  size_t x_stride = 0;
+  float* y = nullptr;
+  size_t y_stride = 0;
+  size_t rows = 0;
+  const float* bias = nullptr;  // padded_out() elements, or none
+  bool add = false;             // y += instead of y =
+};
+
+// One key/value head of one row's attention, with the query heads that share it.
+struct AttentionRow {
+  std::span<const KvSpan> kv;
+  size_t k_offset = 0;  // of this layer's and head's keys in a frame, in elements
+  size_t v_offset = 0;
+  size_t head_dim = 0;
+  size_t q_heads = 0;
+  uint32_t last_pos = 0;  // the row's own position: the last that it sees
+  float scale = 1;
+  const float* q = nullptr;  // [q_heads][head_dim]
+  float* out = nullptr;      // [q_heads][head_dim]
+};
+
+struct Kernels {
+  std::string_view name;
+  // Groups [first, last) of the product.
+  void (*product)(const PackedMatrix& w, size_t first, size_t last, const ProductRows& rows);
+  // Outputs [column, column + n) of the product with plain weights: n rows of n_in floats, n ≤ kDotRows, n_in
+  // a multiple of 16. For types that are unpacked as they are used.
+  void (*dot)(const float* w, size_t n, size_t n_in, size_t column, const ProductRows& rows);
+  void (*attend)(const AttentionRow& row);
+  // Turns the first n_rot of each head's elements by the angles in `turn` (see rope_table).
+  void (*rope)(float* x, size_t heads, size_t head_dim, size_t n_rot, const float* turn, bool neox);
+  // y = x / sqrt(mean(x²) + eps) × w
+  void (*rms_norm)(const float* x, const float* w, float* y, size_t n, float eps);
+  // gate = gate × sigmoid(gate) × up
+  void (*swiglu)(float* gate, const float* up, size_t n);
+  void (*to_f16)(const float* x, uint16_t* y, size_t n);
+};
+
+// The best variant that this processor runs.
+const Kernels& best_kernels();
+// Every variant that this processor runs, best first.
+std::span<const Kernels* const> supported_kernels();
+
+extern const Kernels kKernelsAvx512;
+extern const Kernels kKernelsAvx2;
+extern const Kernels kKernelsPortable;
+
+}  // namespace phios

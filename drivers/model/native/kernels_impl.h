@@ -1,0 +1,315 @@
+// The kernels, over whatever Vec the including file has chosen (simd_*.h). Everything here has internal
+// linkage: each of the three files that include it compiles it for its own instruction set.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+
+#include "drivers/model/native/kernels.h"
+
+namespace phios {
+namespace {
+
+template <PackedType type>
+struct Element {
+  using Type = uint16_t;
+};
+template <>
+struct Element<PackedType::kF32> {
+  using Type = float;
+};
+
+template <PackedType type>
+inline Vec load_weights(const typename Element<type>::Type* p) {
+  if constexpr (type == PackedType::kF32)
+    return vec_load(p);
+  else if constexpr (type == PackedType::kF16)
+    return vec_load_f16(p);
+  else
+    return vec_load_bf16(p);
+}
+
+// R rows × P panels of G neighbouring groups; `panels` is how many a group has (the stride of the inputs).
+// Every output is one chain of fused multiply-adds over the inputs in order, whatever R, P and G are.
+template <PackedType type, int R, int G, int P>
+void product_tile(const typename Element<type>::Type* w, size_t panels, size_t n_in, size_t column,
+                  const ProductRows& rows, size_t first_row) {
+  Vec acc[R][G * P];
+  for (int p = 0; p < G * P; ++p) {
+    const Vec start = rows.bias ? vec_load(rows.bias + column + static_cast<size_t>(p) * kLanes) : vec_zero();
+    for (int r = 0; r < R; ++r) acc[r][p] = start;
+  }
+  const float* x = rows.x + first_row * rows.x_stride;
+  const size_t step = panels * kLanes;
+  for (size_t k = 0; k < n_in; ++k, w += step) {
+    Vec in[R];
+    for (int r = 0; r < R; ++r) in[r] = vec_set(x[static_cast<size_t>(r) * rows.x_stride + k]);
+    for (int g = 0; g < G; ++g)
+      for (int p = 0; p < P; ++p) {
+        const Vec weights = load_weights<type>(w + static_cast<size_t>(g) * kGroup * n_in + p * kLanes);
+        for (int r = 0; r < R; ++r) acc[r][g * P + p] = vec_fma(in[r], weights, acc[r][g * P + p]);
+      }
+  }
+  for (int r = 0; r < R; ++r) {
+    float* y = rows.y + (first_row + static_cast<size_t>(r)) * rows.y_stride + column;
+    for (int p = 0; p < G * P; ++p, y += kLanes)
+      vec_store(y, rows.add ? vec_add(vec_load(y), acc[r][p]) : acc[r][p]);
+  }
+}
+
+// One group's panels for R rows, in steps of S panels, then one by one.
+template <PackedType type, int R, int S>
+void product_group(const typename Element<type>::Type* w, size_t panels, size_t n_in, size_t column,
+                   const ProductRows& rows, size_t first_row) {
+  size_t p = 0;
+  for (; p + S <= panels; p += S)
+    product_tile<type, R, 1, S>(w + p * kLanes, panels, n_in, column + p * kLanes, rows, first_row);
+  for (; p < panels; ++p)
+    product_tile<type, R, 1, 1>(w + p * kLanes, panels, n_in, column + p * kLanes, rows, first_row);
+}
+
+template <PackedType type, int R>
+void product_rows(int n, const typename Element<type>::Type* w, size_t panels, size_t n_in, size_t column,
+                  const ProductRows& rows, size_t first_row) {
+  if constexpr (R > 1)
+    if (n < R) return product_rows<type, R - 1>(n, w, panels, n_in, column, rows, first_row);
+  product_group<type, R, R == 1 ? static_cast<int>(kGroupPanels) : kTilePanels>(w, panels, n_in, column, rows,
+                                                                                first_row);
+}
+
+template <PackedType type, int R>
+void product_wide(int n, const typename Element<type>::Type* w, size_t n_in, size_t column,
+                  const ProductRows& rows) {
+  if constexpr (R > 1)
+    if (n < R) return product_wide<type, R - 1>(n, w, n_in, column, rows);
+  product_tile<type, R, 2, static_cast<int>(kGroupPanels)>(w, kGroupPanels, n_in, column, rows, 0);
+}
+
+template <PackedType type>
+void product_typed(const PackedMatrix& m, size_t first, size_t last, const ProductRows& rows) {
+  const auto* w = static_cast<const typename Element<type>::Type*>(m.data);
+  const size_t full = m.n_out / kGroup;  // groups of four panels
+  size_t g = first;
+  if constexpr (kWideRows > 0)
+    if (rows.rows <= static_cast<size_t>(kWideRows))
+      for (; g + 2 <= last && g + 2 <= full; g += 2)
+        product_wide<type, kWideRows>(static_cast<int>(rows.rows), w + g * kGroup * m.n_in, m.n_in,
+                                      g * kGroup, rows);
+  // Rows are dealt out evenly: 8 rows are 4 + 4, not 6 + 2.
+  const size_t chunks = (rows.rows + kTileRows - 1) / kTileRows;
+  for (; g < last; ++g) {
+    const size_t left = m.padded_out() - g * kGroup;
+    const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
+    for (size_t c = 0; c < chunks; ++c) {
+      const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
+      product_rows<type, kTileRows>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
+                                    g * kGroup, rows, row);
+    }
+  }
+}
+
+void product(const PackedMatrix& m, size_t first, size_t last, const ProductRows& rows) {
+  switch (m.type) {
+    case PackedType::kF32:
+      return product_typed<PackedType::kF32>(m, first, last, rows);
+    case PackedType::kF16:
+      return product_typed<PackedType::kF16>(m, first, last, rows);
+    case PackedType::kBF16:
+      return product_typed<PackedType::kBF16>(m, first, last, rows);
+  }
+}
+
+// R rows of inputs × N rows of weights. Every output is 16 chains over the inputs, summed up at the end.
+template <int R, int N>
+void dot_tile(const float* w, size_t n_in, size_t column, const ProductRows& rows, size_t first_row) {
+  Vec acc[R][N];
+  for (int r = 0; r < R; ++r)
+    for (int n = 0; n < N; ++n) acc[r][n] = vec_zero();
+  const float* x = rows.x + first_row * rows.x_stride;
+  for (size_t k = 0; k < n_in; k += kLanes)
+    for (int r = 0; r < R; ++r) {
+      const Vec in = vec_load(x + static_cast<size_t>(r) * rows.x_stride + k);
+      for (int n = 0; n < N; ++n)
+        acc[r][n] = vec_fma(in, vec_load(w + static_cast<size_t>(n) * n_in + k), acc[r][n]);
+    }
+  for (int r = 0; r < R; ++r) {
+    float* y = rows.y + (first_row + static_cast<size_t>(r)) * rows.y_stride + column;
+    for (int n = 0; n < N; ++n) {
+      const float value =
+          vec_sum(acc[r][n]) + (rows.bias ? rows.bias[column + static_cast<size_t>(n)] : 0.0f);
+      y[n] = rows.add ? y[n] + value : value;
+    }
+  }
+}
+
+template <int N>
+void dot_rows(const float* w, size_t n_in, size_t column, const ProductRows& rows) {
+  size_t r = 0;
+  for (; r + 2 <= rows.rows; r += 2) dot_tile<2, N>(w, n_in, column, rows, r);
+  if (r < rows.rows) dot_tile<1, N>(w, n_in, column, rows, r);
+}
+
+void dot(const float* w, size_t n, size_t n_in, size_t column, const ProductRows& rows) {
+  if (n == kDotRows) return dot_rows<static_cast<int>(kDotRows)>(w, n_in, column, rows);
+  for (size_t i = 0; i < n; ++i) dot_rows<1>(w + i * n_in, n_in, column + i, rows);
+}
+
+// The scores of a page's 16 keys for one query, unscaled. head_dim is a multiple of 16.
+inline Vec page_scores(const uint16_t* keys, const float* q, size_t head_dim) {
+  Vec acc[PHI_PAGE_TOKENS];
+  const Vec first = vec_load(q);
+  for (size_t j = 0; j < PHI_PAGE_TOKENS; ++j) acc[j] = vec_mul(first, vec_load_f16(keys + j * head_dim));
+  for (size_t d = kLanes; d < head_dim; d += kLanes) {
+    const Vec part = vec_load(q + d);
+    for (size_t j = 0; j < PHI_PAGE_TOKENS; ++j)
+      acc[j] = vec_fma(part, vec_load_f16(keys + j * head_dim + d), acc[j]);
+  }
+  return vec_sums(acc);
+}
+static_assert(PHI_PAGE_TOKENS == kLanes, "a page's scores are one vector");
+
+// out = out × keep + Σ weights[j] × values[j], D vectors wide.
+template <int D>
+inline void add_values(const uint16_t* values, size_t stride, const float* weights, unsigned n, float keep,
+                       float* out) {
+  Vec acc[D];
+  const Vec k = vec_set(keep);
+  for (int d = 0; d < D; ++d) acc[d] = vec_mul(vec_load(out + d * kLanes), k);
+  for (unsigned j = 0; j < n; ++j) {
+    const Vec weight = vec_set(weights[j]);
+    for (int d = 0; d < D; ++d)
+      acc[d] = vec_fma(weight, vec_load_f16(values + j * stride + d * kLanes), acc[d]);
+  }
+  for (int d = 0; d < D; ++d) vec_store(out + d * kLanes, acc[d]);
+}
+
+// Online softmax, one page at a time: the result depends on the pages' places, not on how the row got here.
+struct OnlineSoftmax {
+  float peak = -INFINITY;
+  float sum = 0;
+
+  // Scores (unscaled) become weights; returns the factor for what was summed up before.
+  float step(Vec scores, unsigned n, float scale, float* weights) {
+    const Vec scaled = vec_keep(vec_mul(scores, vec_set(scale)), n, -INFINITY);
+    const float page_peak = vec_max(scaled);
+    const float new_peak = page_peak > peak ? page_peak : peak;
+    Vec shift = vec_set(-new_peak);
+    const Vec w = vec_keep(vec_exp(vec_add(scaled, shift)), n, 0.0f);
+    float keep = 1.0f;
+    if (new_peak != peak) {
+      float lanes[kLanes];
+      vec_store(lanes, vec_exp(vec_set(peak - new_peak)));
+      keep = lanes[0];
+    }
+    vec_store(weights, w);
+    sum = sum * keep + vec_sum(w);
+    peak = new_peak;
+    return keep;
+  }
+};
+
+void attend_head(const AttentionRow& row, const float* q, float* out) {
+  OnlineSoftmax softmax;
+  float weights[PHI_PAGE_TOKENS];
+  for (size_t d = 0; d < row.head_dim; ++d) out[d] = 0;
+  for (const KvSpan& span : row.kv) {
+    if (span.first_pos > row.last_pos) break;
+    const uint32_t seen = row.last_pos - span.first_pos + 1;
+    const unsigned n = seen < span.n ? seen : span.n;
+    const auto* frame = reinterpret_cast<const uint16_t*>(span.frame);
+    const Vec scores = page_scores(frame + row.k_offset, q, row.head_dim);
+    float keep = softmax.step(scores, n, row.scale, weights);
+    const uint16_t* values = frame + row.v_offset;
+    size_t d = 0;
+    for (; d + 4 * kLanes <= row.head_dim; d += 4 * kLanes)
+      add_values<4>(values + d, row.head_dim, weights, n, keep, out + d);
+    for (; d + 2 * kLanes <= row.head_dim; d += 2 * kLanes)
+      add_values<2>(values + d, row.head_dim, weights, n, keep, out + d);
+    for (; d < row.head_dim; d += kLanes) add_values<1>(values + d, row.head_dim, weights, n, keep, out + d);
+  }
+  const float norm = softmax.sum > 0 ? 1.0f / softmax.sum : 0.0f;
+  for (size_t d = 0; d < row.head_dim; ++d) out[d] *= norm;
+}
+
+void attend(const AttentionRow& row) {
+  for (size_t h = 0; h < row.q_heads; ++h)
+    attend_head(row, row.q + h * row.head_dim, row.out + h * row.head_dim);
+}
+
+void rope_head(float* x, size_t n_rot, const float* turn, bool neox) {
+  const float* cosines = turn;
+  const float* sines = turn + n_rot;
+  if (!neox) {  // pairs of neighbours; the tables hold each angle twice, the sine's sign within
+    size_t i = 0;
+    for (; i + kLanes <= n_rot; i += kLanes) {
+      const Vec v = vec_load(x + i);
+      const Vec turned = vec_mul(vec_swap_pairs(v), vec_load(sines + i));
+      vec_store(x + i, vec_fma(v, vec_load(cosines + i), turned));
+    }
+    for (; i < n_rot; i += 2) {
+      const float a = x[i], b = x[i + 1];
+      x[i] = a * cosines[i] + b * sines[i];
+      x[i + 1] = b * cosines[i + 1] + a * sines[i + 1];
+    }
+    return;
+  }
+  const size_t half = n_rot / 2;  // element i with element i + half
+  size_t i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const Vec a = vec_load(x + i), b = vec_load(x + half + i);
+    vec_store(x + i, vec_fma(a, vec_load(cosines + i), vec_mul(b, vec_load(sines + i))));
+    vec_store(x + half + i, vec_fma(b, vec_load(cosines + half + i), vec_mul(a, vec_load(sines + half + i))));
+  }
+  for (; i < half; ++i) {
+    const float a = x[i], b = x[half + i];
+    x[i] = a * cosines[i] + b * sines[i];
+    x[half + i] = b * cosines[half + i] + a * sines[half + i];
+  }
+}
+
+void rope(float* x, size_t heads, size_t head_dim, size_t n_rot, const float* turn, bool neox) {
+  for (size_t h = 0; h < heads; ++h) rope_head(x + h * head_dim, n_rot, turn, neox);
+}
+
+void rms_norm(const float* x, const float* w, float* y, size_t n, float eps) {
+  Vec sums = vec_zero();
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) sums = vec_fma(vec_load(x + i), vec_load(x + i), sums);
+  float total = vec_sum(sums);
+  for (; i < n; ++i) total += x[i] * x[i];
+  const float scale = 1.0f / __builtin_sqrtf(total / static_cast<float>(n) + eps);
+  const Vec s = vec_set(scale);
+  for (i = 0; i + kLanes <= n; i += kLanes)
+    vec_store(y + i, vec_mul(vec_mul(vec_load(x + i), s), vec_load(w + i)));
+  for (; i < n; ++i) y[i] = x[i] * scale * w[i];
+}
+
+inline Vec silu_times(Vec gate, Vec up) {
+  const Vec e = vec_exp(vec_mul(gate, vec_set(-1.0f)));
+  return vec_mul(vec_div(gate, vec_add(e, vec_set(1.0f))), up);
+}
+
+void swiglu(float* gate, const float* up, size_t n) {
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) vec_store(gate + i, silu_times(vec_load(gate + i), vec_load(up + i)));
+  if (i == n) return;
+  float g[kLanes] = {}, u[kLanes] = {};
+  std::memcpy(g, gate + i, (n - i) * sizeof(float));
+  std::memcpy(u, up + i, (n - i) * sizeof(float));
+  vec_store(g, silu_times(vec_load(g), vec_load(u)));
+  std::memcpy(gate + i, g, (n - i) * sizeof(float));
+}
+
+void to_f16(const float* x, uint16_t* y, size_t n) {
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) vec_store_f16(y + i, vec_load(x + i));
+  if (i == n) return;
+  float in[kLanes] = {};
+  uint16_t out[kLanes];
+  std::memcpy(in, x + i, (n - i) * sizeof(float));
+  vec_store_f16(out, vec_load(in));
+  std::memcpy(y + i, out, (n - i) * sizeof(uint16_t));
+}
+
+}  // namespace
+}  // namespace phios

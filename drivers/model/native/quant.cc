@@ -1,0 +1,266 @@
+#include "drivers/model/native/quant.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "drivers/model/native/half.h"
+
+namespace phios {
+
+namespace {
+
+constexpr size_t kBlock = 32;        // elements of a block of the plain types
+constexpr size_t kSuperBlock = 256;  // elements of a block of the K types
+
+// ggml's blocks, byte for byte. Halves are kept as bits.
+struct BlockQ4_0 {
+  uint16_t d;
+  uint8_t qs[kBlock / 2];
+};
+struct BlockQ4_1 {
+  uint16_t d, m;
+  uint8_t qs[kBlock / 2];
+};
+struct BlockQ5_0 {
+  uint16_t d;
+  uint8_t qh[4];
+  uint8_t qs[kBlock / 2];
+};
+struct BlockQ5_1 {
+  uint16_t d, m;
+  uint8_t qh[4];
+  uint8_t qs[kBlock / 2];
+};
+struct BlockQ8_0 {
+  uint16_t d;
+  int8_t qs[kBlock];
+};
+struct BlockQ4_K {
+  uint16_t d, dmin;
+  uint8_t scales[12];
+  uint8_t qs[kSuperBlock / 2];
+};
+struct BlockQ5_K {
+  uint16_t d, dmin;
+  uint8_t scales[12];
+  uint8_t qh[kSuperBlock / 8];
+  uint8_t qs[kSuperBlock / 2];
+};
+struct BlockQ6_K {
+  uint8_t ql[kSuperBlock / 2];
+  uint8_t qh[kSuperBlock / 4];
+  int8_t scales[kSuperBlock / 16];
+  uint16_t d;
+};
+static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
+static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(BlockQ4_K) == 144);
+static_assert(sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
+
+void unpack(const uint16_t& half, float* y) { *y = f16_to_f32(half); }
+
+struct Bf16 {
+  uint16_t bits;
+};
+void unpack(const Bf16& half, float* y) { *y = bf16_to_f32(half.bits); }
+
+void unpack(const float& value, float* y) { *y = value; }
+
+void unpack(const BlockQ4_0& b, float* y) {
+  const float d = f16_to_f32(b.d);
+  for (size_t j = 0; j < kBlock / 2; ++j) {
+    y[j] = static_cast<float>((b.qs[j] & 15) - 8) * d;
+    y[j + kBlock / 2] = static_cast<float>((b.qs[j] >> 4) - 8) * d;
+  }
+}
+
+void unpack(const BlockQ4_1& b, float* y) {
+  const float d = f16_to_f32(b.d), m = f16_to_f32(b.m);
+  for (size_t j = 0; j < kBlock / 2; ++j) {
+    y[j] = static_cast<float>(b.qs[j] & 15) * d + m;
+    y[j + kBlock / 2] = static_cast<float>(b.qs[j] >> 4) * d + m;
+  }
+}
+
+// The fifth bits stand apart: bit j for the low nibble j, bit j + 16 for the high one.
+struct FiveBits {
+  explicit FiveBits(const uint8_t (&qh)[4]) { std::memcpy(&bits, qh, sizeof bits); }
+  int low(uint8_t q, size_t j) const { return (q & 15) | static_cast<int>(((bits >> j) & 1u) << 4); }
+  int high(uint8_t q, size_t j) const { return (q >> 4) | static_cast<int>(((bits >> (j + 16)) & 1u) << 4); }
+  uint32_t bits;
+};
+
+void unpack(const BlockQ5_0& b, float* y) {
+  const float d = f16_to_f32(b.d);
+  const FiveBits five(b.qh);
+  for (size_t j = 0; j < kBlock / 2; ++j) {
+    y[j] = static_cast<float>(five.low(b.qs[j], j) - 16) * d;
+    y[j + kBlock / 2] = static_cast<float>(five.high(b.qs[j], j) - 16) * d;
+  }
+}
+
+void unpack(const BlockQ5_1& b, float* y) {
+  const float d = f16_to_f32(b.d), m = f16_to_f32(b.m);
+  const FiveBits five(b.qh);
+  for (size_t j = 0; j < kBlock / 2; ++j) {
+    y[j] = static_cast<float>(five.low(b.qs[j], j)) * d + m;
+    y[j + kBlock / 2] = static_cast<float>(five.high(b.qs[j], j)) * d + m;
+  }
+}
+
+void unpack(const BlockQ8_0& b, float* y) {
+  const float d = f16_to_f32(b.d);
+  for (size_t j = 0; j < kBlock; ++j) y[j] = static_cast<float>(b.qs[j]) * d;
+}
+
+// Scale and minimum j of 8, six bits each, packed into 12 bytes.
+void scale_and_min(const uint8_t* packed, size_t j, float& scale, float& min) {
+  if (j < 4) {
+    scale = static_cast<float>(packed[j] & 63);
+    min = static_cast<float>(packed[j + 4] & 63);
+  } else {
+    scale = static_cast<float>((packed[j + 4] & 15) | ((packed[j - 4] >> 6) << 4));
+    min = static_cast<float>((packed[j + 4] >> 4) | ((packed[j] >> 6) << 4));
+  }
+}
+
+// Q4_K, and Q5_K with its high bits in qh (nullptr: none).
+void unpack_k(uint16_t d16, uint16_t dmin16, const uint8_t* scales, const uint8_t* qh, const uint8_t* qs,
+              float* y) {
+  const float d = f16_to_f32(d16), dmin = f16_to_f32(dmin16);
+  for (size_t half = 0; half < kSuperBlock / kBlock; ++half) {
+    float scale = 0, min = 0;
+    scale_and_min(scales, half, scale, min);
+    const float step = d * scale, base = dmin * min;
+    const uint8_t* q = qs + half / 2 * kBlock;
+    const int shift = half % 2 ? 4 : 0;
+    for (size_t l = 0; l < kBlock; ++l) {
+      int value = (q[l] >> shift) & 15;
+      if (qh) value |= ((qh[l] >> half) & 1) << 4;
+      y[half * kBlock + l] = step * static_cast<float>(value) - base;
+    }
+  }
+}
+
+void unpack(const BlockQ4_K& b, float* y) { unpack_k(b.d, b.dmin, b.scales, nullptr, b.qs, y); }
+void unpack(const BlockQ5_K& b, float* y) { unpack_k(b.d, b.dmin, b.scales, b.qh, b.qs, y); }
+
+void unpack(const BlockQ6_K& b, float* y) {
+  const float d = f16_to_f32(b.d);
+  for (size_t part = 0; part < 2; ++part) {
+    const uint8_t* ql = b.ql + part * 64;
+    const uint8_t* qh = b.qh + part * 32;
+    const int8_t* scales = b.scales + part * 8;
+    for (size_t quarter = 0; quarter < 4; ++quarter)
+      for (size_t l = 0; l < kBlock; ++l) {
+        const int low = (ql[l + quarter % 2 * 32] >> (quarter < 2 ? 0 : 4)) & 15;
+        const int high = (qh[l] >> (2 * quarter)) & 3;
+        const float step = d * static_cast<float>(scales[l / 16 + 2 * quarter]);
+        y[part * 128 + quarter * kBlock + l] = step * static_cast<float>((low | (high << 4)) - 32);
+      }
+  }
+}
+
+template <class Block>
+void unpack_all(std::span<const std::byte> bytes, std::span<float> out, size_t block_elements) {
+  assert(bytes.size() * block_elements == out.size() * sizeof(Block));
+  Block block;
+  for (size_t i = 0, n = out.size() / block_elements; i < n; ++i) {
+    std::memcpy(&block, bytes.data() + i * sizeof(Block), sizeof(Block));
+    unpack(block, out.data() + i * block_elements);
+  }
+}
+
+template <class T>
+void append(std::vector<std::byte>& out, const T& value) {
+  const auto* p = reinterpret_cast<const std::byte*>(&value);
+  out.insert(out.end(), p, p + sizeof value);
+}
+
+void pack_q8_0(std::span<const float> x, std::vector<std::byte>& out) {
+  float peak = 0;
+  for (const float v : x) peak = std::max(peak, std::fabs(v));
+  const float d = peak / 127.0f;
+  BlockQ8_0 block{.d = f32_to_f16(d), .qs = {}};
+  for (size_t j = 0; j < kBlock; ++j) block.qs[j] = static_cast<int8_t>(std::lround(d > 0 ? x[j] / d : 0.0f));
+  append(out, block);
+}
+
+void pack_q4_0(std::span<const float> x, std::vector<std::byte>& out) {
+  float peak = 0;  // the value of the largest magnitude, with its sign: it becomes -8
+  for (const float v : x)
+    if (std::fabs(v) > std::fabs(peak)) peak = v;
+  const float d = peak / -8.0f;
+  const auto level = [&](float v) {
+    const float q = d != 0 ? v / d + 8.5f : 8.0f;
+    return static_cast<uint8_t>(std::clamp(static_cast<int>(q), 0, 15));
+  };
+  BlockQ4_0 block{.d = f32_to_f16(d), .qs = {}};
+  for (size_t j = 0; j < kBlock / 2; ++j)
+    block.qs[j] = static_cast<uint8_t>(level(x[j]) | (level(x[j + kBlock / 2]) << 4));
+  append(out, block);
+}
+
+}  // namespace
+
+void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out) {
+  switch (type) {
+    case GgmlType::kF32:
+      return unpack_all<float>(bytes, out, 1);
+    case GgmlType::kF16:
+      return unpack_all<uint16_t>(bytes, out, 1);
+    case GgmlType::kBF16:
+      return unpack_all<Bf16>(bytes, out, 1);
+    case GgmlType::kQ4_0:
+      return unpack_all<BlockQ4_0>(bytes, out, kBlock);
+    case GgmlType::kQ4_1:
+      return unpack_all<BlockQ4_1>(bytes, out, kBlock);
+    case GgmlType::kQ5_0:
+      return unpack_all<BlockQ5_0>(bytes, out, kBlock);
+    case GgmlType::kQ5_1:
+      return unpack_all<BlockQ5_1>(bytes, out, kBlock);
+    case GgmlType::kQ8_0:
+      return unpack_all<BlockQ8_0>(bytes, out, kBlock);
+    case GgmlType::kQ4_K:
+      return unpack_all<BlockQ4_K>(bytes, out, kSuperBlock);
+    case GgmlType::kQ5_K:
+      return unpack_all<BlockQ5_K>(bytes, out, kSuperBlock);
+    case GgmlType::kQ6_K:
+      return unpack_all<BlockQ6_K>(bytes, out, kSuperBlock);
+  }
+}
+
+void dequantize_row(const GgufTensor& tensor, uint64_t row, std::span<float> out) {
+  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(tensor.type));
+  const size_t row_bytes = tensor.shape[0] / info->block_elements * info->block_bytes;
+  dequantize(tensor.type, tensor.data.subspan(row * row_bytes, row_bytes), out);
+}
+
+bool can_quantize(GgmlType type) {
+  return type == GgmlType::kF32 || type == GgmlType::kF16 || type == GgmlType::kBF16 ||
+         type == GgmlType::kQ8_0 || type == GgmlType::kQ4_0;
+}
+
+std::vector<std::byte> quantize(GgmlType type, std::span<const float> values) {
+  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
+  assert(can_quantize(type) && values.size() % info->block_elements == 0);
+  std::vector<std::byte> out;
+  out.reserve(values.size() / info->block_elements * info->block_bytes);
+  for (size_t i = 0; i < values.size(); i += info->block_elements) {
+    const auto block = values.subspan(i, info->block_elements);
+    if (type == GgmlType::kQ8_0)
+      pack_q8_0(block, out);
+    else if (type == GgmlType::kQ4_0)
+      pack_q4_0(block, out);
+    else if (type == GgmlType::kF16)
+      append(out, f32_to_f16(block[0]));
+    else if (type == GgmlType::kBF16)
+      append(out, f32_to_bf16(block[0]));
+    else
+      append(out, block[0]);
+  }
+  return out;
+}
+
+}  // namespace phios

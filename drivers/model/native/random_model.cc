@@ -1,0 +1,216 @@
+#include "drivers/model/native/random_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <span>
+
+#include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/half.h"
+#include "drivers/model/native/quant.h"
+#include "kernel/base/env.h"
+
+namespace phios {
+
+namespace {
+
+constexpr int32_t kNormalToken = 1, kControlToken = 3;
+constexpr uint32_t kEndOfText = 259;
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : seed_(seed) {}
+  uint64_t bits() { return derive_seed(seed_, n_++); }
+  uint64_t below(uint64_t n) { return bits() % n; }
+  float uniform() { return static_cast<float>(bits() >> 40) * 0x1p-24f; }
+  // Nearly normal, deviation 1: the sum of four uniform numbers.
+  float normal() { return (uniform() + uniform() + uniform() + uniform() - 2.0f) * 1.7320508f; }
+
+ private:
+  uint64_t seed_;
+  uint64_t n_ = 0;
+};
+
+std::string utf8(uint32_t code) {
+  if (code < 0x80) return {static_cast<char>(code)};
+  return {static_cast<char>(0xc0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3f))};
+}
+
+// Where a block type keeps its halves, and which make its entries about as large as `deviation`.
+struct BlockScales {
+  size_t scale_at;
+  float scale;  // for a deviation of 1
+  int min_at;   // -1: none
+  float min;
+};
+
+BlockScales block_scales(GgmlType type) {
+  switch (type) {
+    case GgmlType::kQ4_1:
+      return {0, 1 / 4.6f, 2, -7.5f / 4.6f};
+    case GgmlType::kQ5_0:
+      return {0, 1 / 9.2f, -1, 0};
+    case GgmlType::kQ5_1:
+      return {0, 1 / 9.2f, 2, -15.5f / 9.2f};
+    case GgmlType::kQ4_K:
+      return {0, 1 / 165.0f, 2, 7.5f / 165.0f};
+    case GgmlType::kQ5_K:
+      return {0, 1 / 331.0f, 2, 15.5f / 331.0f};
+    case GgmlType::kQ6_K:
+      return {208, 1 / 1369.0f, -1, 0};
+    default:
+      return {0, 1, -1, 0};
+  }
+}
+
+std::vector<std::byte> random_blocks(GgmlType type, uint64_t elements, float deviation, Random& random) {
+  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
+  const BlockScales scales = block_scales(type);
+  std::vector<std::byte> out(elements / info->block_elements * info->block_bytes);
+  for (std::byte& b : out) b = static_cast<std::byte>(random.bits());
+  const auto put = [](std::byte* p, float value) {
+    const uint16_t half = f32_to_f16(value);
+    std::memcpy(p, &half, sizeof half);
+  };
+  for (size_t i = 0; i < out.size(); i += info->block_bytes) {
+    put(&out[i + scales.scale_at], scales.scale * deviation);
+    if (scales.min_at >= 0) put(&out[i + static_cast<size_t>(scales.min_at)], scales.min * deviation);
+  }
+  return out;
+}
+
+class Maker {
+ public:
+  explicit Maker(const RandomModelOptions& options) : o_(options), random_(options.seed) {}
+
+  std::vector<std::byte> make() {
+    metadata();
+    vocabulary();
+    matrix("token_embd.weight", o_.embedding_type, o_.n_embd, o_.n_vocab, 1.0f);
+    for (uint32_t i = 0; i < o_.n_layers; ++i) layer(fmt::format("blk.{}.", i));
+    vector("output_norm.weight", o_.n_embd, 1.0f, 0.1f);
+    if (!o_.tied) matrix("output.weight", o_.type, o_.n_embd, o_.n_vocab, 1.0f);
+    if (o_.rope_factors) vector("rope_freqs.weight", o_.head_dim / 2, 2.0f, 0.2f);
+    return writer_.finish();
+  }
+
+ private:
+  void metadata() {
+    const std::string p = o_.architecture + ".";
+    writer_.string("general.architecture", o_.architecture);
+    writer_.string("general.name", o_.name);
+    writer_.uint32(p + "context_length", o_.context_length);
+    writer_.uint32(p + "embedding_length", o_.n_embd);
+    writer_.uint32(p + "block_count", o_.n_layers);
+    writer_.uint32(p + "feed_forward_length", o_.n_ff);
+    writer_.uint32(p + "attention.head_count", o_.n_heads);
+    writer_.uint32(p + "attention.head_count_kv", o_.n_kv_heads);
+    writer_.uint32(p + "attention.key_length", o_.head_dim);
+    writer_.uint32(p + "attention.value_length", o_.head_dim);
+    writer_.uint32(p + "rope.dimension_count", o_.head_dim);
+    writer_.float32(p + "rope.freq_base", o_.rope_base);
+    writer_.float32(p + "attention.layer_norm_rms_epsilon", 1e-5f);
+    if (o_.rope_scale_factor > 0) {
+      writer_.string(p + "rope.scaling.type", "linear");
+      writer_.float32(p + "rope.scaling.factor", o_.rope_scale_factor);
+    }
+  }
+
+  void vocabulary() {
+    const std::vector<std::string> merges = {"Ġ Ġ"};  // never merges, but other engines want one
+    writer_.string("tokenizer.ggml.model", "gpt2");
+    writer_.string("tokenizer.ggml.pre", "gpt-2");
+    writer_.strings("tokenizer.ggml.tokens", byte_vocabulary(o_.n_vocab));
+    writer_.int32s("tokenizer.ggml.token_type", byte_vocabulary_types(o_.n_vocab));
+    writer_.strings("tokenizer.ggml.merges", merges);
+    writer_.uint32("tokenizer.ggml.bos_token_id", kEndOfText);
+    writer_.uint32("tokenizer.ggml.eos_token_id", kEndOfText);
+    writer_.boolean("tokenizer.ggml.add_bos_token", true);
+  }
+
+  void layer(const std::string& p) {
+    const uint32_t q = o_.n_heads * o_.head_dim, kv = o_.n_kv_heads * o_.head_dim;
+    vector(p + "attn_norm.weight", o_.n_embd, 1.0f, 0.1f);
+    matrix(p + "attn_q.weight", o_.type, o_.n_embd, q, 1.0f);
+    matrix(p + "attn_k.weight", o_.type, o_.n_embd, kv, 1.0f);
+    matrix(p + "attn_v.weight", o_.type, o_.n_embd, kv, 1.0f);
+    if (o_.architecture == "qwen2") {
+      vector(p + "attn_q.bias", q, 0.0f, 0.5f);
+      vector(p + "attn_k.bias", kv, 0.0f, 0.5f);
+      vector(p + "attn_v.bias", kv, 0.0f, 0.5f);
+    }
+    matrix(p + "attn_output.weight", o_.type, q, o_.n_embd, 0.5f);
+    vector(p + "ffn_norm.weight", o_.n_embd, 1.0f, 0.1f);
+    matrix(p + "ffn_gate.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
+    matrix(p + "ffn_up.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
+    matrix(p + "ffn_down.weight", o_.type, o_.n_ff, o_.n_embd, 0.5f);
+  }
+
+  // Entries keep the length of what they are applied to, times gain.
+  void matrix(const std::string& name, GgmlType type, uint32_t n_in, uint32_t n_out, float gain) {
+    const uint64_t elements = uint64_t{n_in} * n_out;
+    const float deviation = gain / std::sqrt(static_cast<float>(n_in));
+    std::vector<std::byte> bytes;
+    if (can_quantize(type)) {
+      std::vector<float> values(elements);
+      for (float& v : values) v = random_.normal() * deviation;
+      bytes = quantize(type, values);
+    } else {
+      bytes = random_blocks(type, elements, deviation, random_);
+    }
+    writer_.tensor(name, type, {n_in, n_out}, bytes);
+  }
+
+  void vector(const std::string& name, uint32_t n, float mean, float deviation) {
+    std::vector<float> values(n);
+    for (float& v : values) v = mean + random_.normal() * deviation;
+    writer_.tensor(name, GgmlType::kF32, {n}, std::as_bytes(std::span(values)));
+  }
+
+  const RandomModelOptions& o_;
+  Random random_;
+  GgufWriter writer_;
+};
+
+}  // namespace
+
+std::vector<std::string> byte_vocabulary(uint32_t n) {
+  assert(n >= kByteVocabulary);
+  const auto shown_as_itself = [](uint32_t b) {
+    return (b >= 33 && b < 127) || (b >= 161 && b < 173) || b >= 174;
+  };
+  std::vector<std::string> tokens;
+  uint32_t stand_in = 256;
+  for (uint32_t b = 0; b < 256; ++b) tokens.push_back(utf8(shown_as_itself(b) ? b : stand_in++));
+  for (const char* marker : {"<|phi_sys|>", "<|phi_end|>", "<|phi_ret|>", "<|endoftext|>"})
+    tokens.push_back(marker);
+  for (uint32_t i = kByteVocabulary; i < n; ++i)
+    tokens.push_back(fmt::format("<|phi_r{}|>", i - kByteVocabulary));
+  return tokens;
+}
+
+std::vector<int32_t> byte_vocabulary_types(uint32_t n) {
+  std::vector<int32_t> types(n, kControlToken);
+  std::fill_n(types.begin(), 256, kNormalToken);
+  return types;
+}
+
+std::vector<std::byte> make_random_model(const RandomModelOptions& options) { return Maker(options).make(); }
+
+std::vector<std::byte> shuffle_weights(const Gguf& file, uint64_t seed) {
+  std::vector<std::byte> out(file.bytes().begin(), file.bytes().end());
+  Random random(seed);
+  for (const GgufTensor& t : file.tensors()) {
+    if (t.n_dims < 2) continue;
+    const size_t size = ggml_type_info(static_cast<uint32_t>(t.type))->block_bytes;
+    std::byte* data = out.data() + (t.data.data() - file.bytes().data());
+    for (size_t i = t.data.size() / size; i > 1; --i)
+      std::swap_ranges(data + (i - 1) * size, data + i * size, data + random.below(i) * size);
+  }
+  return out;
+}
+
+}  // namespace phios

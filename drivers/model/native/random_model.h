@@ -1,0 +1,50 @@
+// Model files made here: random weights in any shape and type, and a real file with its weights shuffled.
+//
+// Ownership: the bytes returned are the caller's. Threads: pure functions. The vocabulary is phi-nano's: 256
+// bytes, the frame markers, one end token, and spare control tokens. The same options give the same bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "drivers/model/native/gguf.h"
+
+namespace phios {
+
+// phi-nano's shape, unless told otherwise.
+struct RandomModelOptions {
+  std::string architecture = "llama";
+  std::string name = "random";
+  uint32_t n_layers = 5;
+  uint32_t n_embd = 192;
+  uint32_t n_heads = 6;
+  uint32_t n_kv_heads = 6;
+  uint32_t head_dim = 32;
+  uint32_t n_ff = 512;
+  uint32_t n_vocab = 264;  // at least kByteVocabulary
+  uint32_t context_length = 2048;
+  float rope_base = 10000.0f;
+  float rope_scale_factor = 0;  // 0: no rope scaling; else positions are divided by it
+  bool tied = false;            // the output is the embedding
+  bool rope_factors = false;    // a rope_freqs.weight tensor
+  GgmlType type = GgmlType::kF16;
+  GgmlType embedding_type = GgmlType::kF16;
+  uint64_t seed = 1;
+};
+
+inline constexpr uint32_t kByteVocabulary =
+    260;  // bytes, <|phi_sys|>, <|phi_end|>, <|phi_ret|>, <|endoftext|>
+
+// Token texts as GGUF spells them (GPT-2's stand-ins for bytes), padded with <|phi_rN|>; n ≥ kByteVocabulary.
+std::vector<std::string> byte_vocabulary(uint32_t n);
+std::vector<int32_t> byte_vocabulary_types(uint32_t n);
+
+std::vector<std::byte> make_random_model(const RandomModelOptions& options = {});
+
+// The same file with every matrix's entries (of block types, blocks) in another order: what the model knows
+// is gone, what its numbers look like stays.
+std::vector<std::byte> shuffle_weights(const Gguf& file, uint64_t seed);
+
+}  // namespace phios

@@ -1,0 +1,150 @@
+#include "drivers/model/native/reference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "drivers/model/native/half.h"
+#include "drivers/model/native/quant.h"
+
+namespace phios {
+
+namespace {
+
+Result<std::vector<float>> floats(const Gguf& file, const std::string& name) {
+  const GgufTensor* t = file.find_tensor(name);
+  if (!t) return fail(ErrorCode::EPARSE_, fmt::format("{}: the tensor {} is missing", file.name(), name));
+  std::vector<float> out(t->elements);
+  dequantize(t->type, t->data, out);
+  return out;
+}
+
+Result<std::vector<float>> floats_or_none(const Gguf& file, const std::string& name) {
+  if (!file.find_tensor(name)) return std::vector<float>();
+  return floats(file, name);
+}
+
+}  // namespace
+
+Result<Reference> Reference::load(const Gguf& file) {
+  Reference m;
+  m.config_ = TRY(read_config(file));
+  const ModelConfig& c = m.config_;
+  const auto table = [&](const std::string& name, size_t n_in) -> Result<Table> {
+    return Table{n_in, TRY(floats(file, name))};
+  };
+  m.embedding_ = TRY(table("token_embd.weight", c.n_embd));
+  m.output_ = file.find_tensor("output.weight") ? TRY(table("output.weight", c.n_embd)) : m.embedding_;
+  m.output_norm_ = TRY(floats(file, "output_norm.weight"));
+  m.rope_factors_ = TRY(floats_or_none(file, "rope_freqs.weight"));
+  for (uint32_t i = 0; i < c.n_layers; ++i) {
+    const std::string p = fmt::format("blk.{}.", i);
+    Layer l;
+    l.attn_norm = TRY(floats(file, p + "attn_norm.weight"));
+    l.ffn_norm = TRY(floats(file, p + "ffn_norm.weight"));
+    l.q_bias = TRY(floats_or_none(file, p + "attn_q.bias"));
+    l.k_bias = TRY(floats_or_none(file, p + "attn_k.bias"));
+    l.v_bias = TRY(floats_or_none(file, p + "attn_v.bias"));
+    l.o_bias = TRY(floats_or_none(file, p + "attn_output.bias"));
+    l.q = TRY(table(p + "attn_q.weight", c.n_embd));
+    l.k = TRY(table(p + "attn_k.weight", c.n_embd));
+    l.v = TRY(table(p + "attn_v.weight", c.n_embd));
+    l.o = TRY(table(p + "attn_output.weight", c.q_size()));
+    l.gate = TRY(table(p + "ffn_gate.weight", c.n_embd));
+    l.up = TRY(table(p + "ffn_up.weight", c.n_embd));
+    l.down = TRY(table(p + "ffn_down.weight", c.n_ff));
+    m.layers_.push_back(std::move(l));
+  }
+  return m;
+}
+
+void Reference::reset() {
+  position_ = 0;
+  for (Layer& l : layers_) l.keys.clear(), l.values.clear();
+}
+
+Reference::Vector Reference::apply(const Table& table, const Vector& x, const Vector& bias) const {
+  Vector y(table.values.size() / table.n_in);
+  for (size_t n = 0; n < y.size(); ++n) {
+    float sum = 0;
+    for (size_t k = 0; k < table.n_in; ++k) sum += table.values[n * table.n_in + k] * x[k];
+    y[n] = bias.empty() ? sum : sum + bias[n];
+  }
+  return y;
+}
+
+Reference::Vector Reference::norm(const Vector& x, const Vector& weight) const {
+  float squares = 0;
+  for (const float v : x) squares += v * v;
+  const float scale = 1.0f / std::sqrt(squares / static_cast<float>(x.size()) + config_.rms_eps);
+  Vector y(x.size());
+  for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] * scale * weight[i];
+  return y;
+}
+
+void Reference::turn(Vector& x, uint32_t heads) const {
+  const uint32_t half = config_.n_rot / 2;
+  for (uint32_t h = 0; h < heads; ++h)
+    for (uint32_t i = 0; i < half; ++i) {
+      double frequency = std::pow(config_.rope_base, -2.0 * i / config_.n_rot);
+      if (!rope_factors_.empty()) frequency /= static_cast<double>(rope_factors_[i]);
+      const double angle = position_ * config_.rope_scale * frequency;
+      const auto cosine = static_cast<float>(std::cos(angle)), sine = static_cast<float>(std::sin(angle));
+      float& a = x[h * config_.head_dim + (config_.rope_neox ? i : 2 * i)];
+      float& b = x[h * config_.head_dim + (config_.rope_neox ? i + half : 2 * i + 1)];
+      const float old_a = a;
+      a = old_a * cosine - b * sine;
+      b = old_a * sine + b * cosine;
+    }
+}
+
+Reference::Vector Reference::attend(const Layer& l, const Vector& q) const {
+  const uint32_t dim = config_.head_dim;
+  Vector out(q.size());
+  for (uint32_t h = 0; h < config_.n_heads; ++h) {
+    const uint32_t kv = h / (config_.n_heads / config_.n_kv_heads) * dim;
+    Vector scores(l.keys.size());
+    for (size_t t = 0; t < scores.size(); ++t) {
+      for (uint32_t d = 0; d < dim; ++d) scores[t] += q[h * dim + d] * l.keys[t][kv + d];
+      scores[t] /= std::sqrt(static_cast<float>(dim));
+    }
+    const float peak = *std::ranges::max_element(scores);
+    float sum = 0;
+    for (float& s : scores) sum += s = std::exp(s - peak);
+    for (size_t t = 0; t < scores.size(); ++t)
+      for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] / sum * l.values[t][kv + d];
+  }
+  return out;
+}
+
+std::vector<float> Reference::next(Token token) {
+  const ModelConfig& c = config_;
+  const auto row = embedding_.values.begin() + static_cast<ptrdiff_t>(token) * c.n_embd;
+  Vector x(row, row + c.n_embd);
+  const auto add = [&](const Vector& y) { std::ranges::transform(x, y, x.begin(), std::plus<>()); };
+  const auto as_half = [](Vector v) {
+    for (float& f : v) f = f16_to_f32(f32_to_f16(f));
+    return v;
+  };
+  for (Layer& l : layers_) {
+    const Vector h = norm(x, l.attn_norm);
+    Vector q = apply(l.q, h, l.q_bias), k = apply(l.k, h, l.k_bias);
+    turn(q, c.n_heads);
+    turn(k, c.n_kv_heads);
+    l.keys.push_back(as_half(k));
+    l.values.push_back(as_half(apply(l.v, h, l.v_bias)));
+    add(apply(l.o, attend(l, q), l.o_bias));
+    const Vector g = norm(x, l.ffn_norm);
+    Vector gate = apply(l.gate, g, {});
+    const Vector up = apply(l.up, g, {});
+    for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+    add(apply(l.down, gate, {}));
+  }
+  ++position_;
+  hidden_ = norm(x, output_norm_);
+  return apply(output_, hidden_, {});
+}
+
+}  // namespace phios

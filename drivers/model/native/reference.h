@@ -1,0 +1,49 @@
+// Reference: the same model in plain scalar floats, one position after another: the oracle of the engine's
+// tests.
+//
+// Ownership: owns unpacked weights and a contiguous key/value memory of one sequence; borrows nothing.
+// Threads: one. Units: tokens. Errors: as Weights::load.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "drivers/api/model.h"
+#include "drivers/model/native/config.h"
+
+namespace phios {
+
+class Reference {
+ public:
+  static Result<Reference> load(const Gguf& file);
+
+  // The next position of the sequence; its logits. hidden(), after it, is what the final norm gave.
+  std::vector<float> next(Token token);
+  std::span<const float> hidden() const { return hidden_; }
+  void reset();
+
+ private:
+  using Vector = std::vector<float>;
+  struct Table {  // [n_out][n_in]
+    size_t n_in = 0;
+    Vector values;
+  };
+  struct Layer {
+    Vector attn_norm, ffn_norm, q_bias, k_bias, v_bias, o_bias;
+    Table q, k, v, o, gate, up, down;
+    std::vector<Vector> keys, values;  // of each position, as halves hold them
+  };
+
+  Vector apply(const Table& table, const Vector& x, const Vector& bias) const;
+  Vector norm(const Vector& x, const Vector& weight) const;
+  void turn(Vector& x, uint32_t heads) const;
+  Vector attend(const Layer& layer, const Vector& q) const;
+
+  ModelConfig config_;
+  Table embedding_, output_;
+  Vector output_norm_, rope_factors_, hidden_;
+  std::vector<Layer> layers_;
+  uint32_t position_ = 0;
+};
+
+}  // namespace phios

@@ -1,0 +1,290 @@
+#include "drivers/model/native/weights.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "drivers/model/native/quant.h"
+
+namespace phios {
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kEmbeddingRowsMax = size_t{16} << 20;  // bytes; a larger embedding is unpacked row by row
+constexpr size_t kHashWhole = size_t{8} << 20;          // bytes of a tensor that are hashed as a whole
+constexpr size_t kHashSample = 4096;                    // bytes taken at each step of a larger one
+constexpr size_t kHashStep = size_t{1} << 20;
+
+PackedType packed_type(GgmlType type) {
+  if (type == GgmlType::kF16) return PackedType::kF16;
+  if (type == GgmlType::kBF16) return PackedType::kBF16;
+  return PackedType::kF32;
+}
+
+bool plain(GgmlType type) {
+  return type == GgmlType::kF32 || type == GgmlType::kF16 || type == GgmlType::kBF16;
+}
+
+size_t packed_bytes(const GgufTensor& t) {
+  const size_t element = packed_type(t.type) == PackedType::kF32 ? sizeof(float) : sizeof(uint16_t);
+  return Arena::padded(round_up(t.shape[1], kLanes) * t.shape[0] * element);
+}
+
+// rows: n_rows × n_in, row by row; out: for each input, panels × 16 outputs side by side.
+template <class T>
+void pack_group(const T* rows, size_t n_rows, size_t n_in, size_t panels, T* out) {
+  const size_t width = panels * kLanes;
+  for (size_t lane = 0; lane < n_rows; ++lane)
+    for (size_t k = 0; k < n_in; ++k) out[k * width + lane] = rows[lane * n_in + k];
+}
+
+// Packs t into out, a group at a time.
+template <class T>
+void pack_matrix(const GgufTensor& t, T* out) {
+  const size_t n_in = t.shape[0], n_out = t.shape[1];
+  std::vector<T> rows(kGroup * n_in);
+  for (size_t first = 0; first < n_out; first += kGroup) {
+    const size_t n = std::min(kGroup, n_out - first);
+    for (size_t i = 0; i < n; ++i) {
+      if constexpr (std::is_same_v<T, float>)
+        dequantize_row(t, first + i, {rows.data() + i * n_in, n_in});
+      else
+        std::memcpy(rows.data() + i * n_in, t.data.data() + (first + i) * n_in * sizeof(T), n_in * sizeof(T));
+    }
+    pack_group(rows.data(), n, n_in, round_up(n, kLanes) / kLanes, out + first * n_in);
+  }
+}
+
+uint64_t mix(uint64_t h, uint64_t word) {
+  h = (h ^ word) * 0x9fb21c651e98df25ULL;
+  return h ^ (h >> 29);
+}
+
+// Four independent chains: memory speed, not multiplication's latency.
+uint64_t hash_bytes(uint64_t seed, std::span<const std::byte> bytes) {
+  uint64_t lane[4] = {seed, seed + 1, seed + 2, seed + 3};
+  size_t i = 0;
+  for (; i + 32 <= bytes.size(); i += 32) {
+    uint64_t words[4];
+    std::memcpy(words, bytes.data() + i, sizeof words);
+    for (int l = 0; l < 4; ++l) lane[l] = mix(lane[l], words[l]);
+  }
+  for (; i < bytes.size(); ++i) lane[0] = mix(lane[0], static_cast<uint64_t>(bytes[i]));
+  return mix(mix(mix(mix(bytes.size(), lane[0]), lane[1]), lane[2]), lane[3]);
+}
+
+}  // namespace
+
+Result<Arena> Arena::create(size_t bytes) {
+  Arena arena;
+  arena.size_ = round_up(bytes + 1, kHugePage) + kHugePage;
+  arena.memory_ = ::mmap(nullptr, arena.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (arena.memory_ == MAP_FAILED) {
+    arena.memory_ = nullptr;
+    return fail(ErrorCode::ELIMIT_, fmt::format("no memory for {} MiB of weights", bytes >> 20));
+  }
+  ::madvise(arena.memory_, arena.size_, MADV_HUGEPAGE);  // a wish; refused, the pages are small ones
+  arena.used_ = round_up(reinterpret_cast<uintptr_t>(arena.memory_), kHugePage) -
+                reinterpret_cast<uintptr_t>(arena.memory_);
+  return arena;
+}
+
+Arena::Arena(Arena&& other) noexcept { *this = std::move(other); }
+
+Arena& Arena::operator=(Arena&& other) noexcept {
+  std::swap(memory_, other.memory_);
+  std::swap(size_, other.size_);
+  std::swap(used_, other.used_);
+  return *this;
+}
+
+Arena::~Arena() {
+  if (memory_) ::munmap(memory_, size_);
+}
+
+void* Arena::take(size_t bytes) {
+  assert(padded(bytes) <= size_ - used_);
+  return static_cast<std::byte*>(memory_) + std::exchange(used_, used_ + padded(bytes));
+}
+
+// Finds and checks every tensor first, adding up the memory, and packs them after that.
+class Weights::Loader {
+ public:
+  Loader(const Gguf& file, const WeightOptions& options, Weights& out)
+      : file_(file), options_(options), out_(out), c_(out.config_) {}
+
+  Status load() {
+    out_.config_ = TRY(read_config(file_));
+    if (c_.n_layers > file_.tensors().size())  // before anything is sized by a number that nothing backs
+      return fail(ErrorCode::EPARSE_, fmt::format("{}: {} layers, but {} tensors", file_.name(), c_.n_layers,
+                                                  file_.tensors().size()));
+    out_.layers_.resize(c_.n_layers);
+    TRY(find_all());
+    TRY(read_rope_factors());
+    for (const GgufTensor& t : file_.tensors()) out_.parameters_ += t.elements;
+    place_all();
+    return {};
+  }
+
+ private:
+  struct Found {
+    const GgufTensor* tensor;
+    Matrix* matrix;        // either
+    const float** vector;  // or
+  };
+
+  Result<const GgufTensor*> need(const std::string& name, uint64_t n_in, uint64_t n_out) const {
+    const GgufTensor* t = file_.find_tensor(name);
+    if (!t) return fail(ErrorCode::EPARSE_, fmt::format("{}: the tensor {} is missing", file_.name(), name));
+    if (t->shape[0] != n_in || t->shape[1] != n_out || t->shape[2] != 1 || t->shape[3] != 1)
+      return fail(
+          ErrorCode::EPARSE_,
+          fmt::format("{}: the tensor {} has the shape {} × {} × {} × {}; {} × {} was expected", file_.name(),
+                      name, t->shape[0], t->shape[1], t->shape[2], t->shape[3], n_in, n_out));
+    return t;
+  }
+
+  Status matrix(const std::string& name, uint64_t n_in, uint64_t n_out, Matrix& m) {
+    found_.push_back({TRY(need(name, n_in, n_out)), &m, nullptr});
+    return {};
+  }
+  Status vector(const std::string& name, uint64_t n, const float*& v) {
+    found_.push_back({TRY(need(name, n, 1)), nullptr, &v});
+    return {};
+  }
+  Status vector_if_there(const std::string& name, uint64_t n, const float*& v) {
+    return file_.find_tensor(name) ? vector(name, n, v) : Status{};
+  }
+
+  Status find_layer(uint32_t index) {
+    LayerWeights& l = out_.layers_[index];
+    const std::string p = fmt::format("blk.{}.", index);
+    const bool needs_bias = c_.architecture == "qwen2";
+    TRY(vector(p + "attn_norm.weight", c_.n_embd, l.attn_norm));
+    TRY(matrix(p + "attn_q.weight", c_.n_embd, c_.q_size(), l.q));
+    TRY(matrix(p + "attn_k.weight", c_.n_embd, c_.kv_size(), l.k));
+    TRY(matrix(p + "attn_v.weight", c_.n_embd, c_.kv_size(), l.v));
+    TRY(needs_bias ? vector(p + "attn_q.bias", c_.q_size(), l.q_bias)
+                   : vector_if_there(p + "attn_q.bias", c_.q_size(), l.q_bias));
+    TRY(needs_bias ? vector(p + "attn_k.bias", c_.kv_size(), l.k_bias)
+                   : vector_if_there(p + "attn_k.bias", c_.kv_size(), l.k_bias));
+    TRY(needs_bias ? vector(p + "attn_v.bias", c_.kv_size(), l.v_bias)
+                   : vector_if_there(p + "attn_v.bias", c_.kv_size(), l.v_bias));
+    TRY(matrix(p + "attn_output.weight", c_.q_size(), c_.n_embd, l.o));
+    TRY(vector_if_there(p + "attn_output.bias", c_.n_embd, l.o_bias));
+    TRY(vector(p + "ffn_norm.weight", c_.n_embd, l.ffn_norm));
+    TRY(matrix(p + "ffn_gate.weight", c_.n_embd, c_.n_ff, l.gate));
+    TRY(matrix(p + "ffn_up.weight", c_.n_embd, c_.n_ff, l.up));
+    return matrix(p + "ffn_down.weight", c_.n_ff, c_.n_embd, l.down);
+  }
+
+  Status find_all() {
+    out_.embedding_ = TRY(need("token_embd.weight", c_.n_embd, c_.n_vocab));
+    for (uint32_t i = 0; i < c_.n_layers; ++i) TRY(find_layer(i));
+    TRY(vector("output_norm.weight", c_.n_embd, out_.output_norm_));
+    const bool tied = !file_.find_tensor("output.weight");
+    TRY(matrix(tied ? "token_embd.weight" : "output.weight", c_.n_embd, c_.n_vocab, out_.output_));
+    size_t blocks = 0;
+    size_t bytes = embedding_rows_bytes();
+    for (const Found& f : found_)
+      if (f.matrix && !plain(f.tensor->type)) blocks += packed_bytes(*f.tensor);
+    unpack_ = blocks <= options_.unpack_bytes_max;
+    for (const Found& f : found_)
+      if (f.vector)
+        bytes += Arena::padded(round_up(f.tensor->elements, kLanes) * sizeof(float));
+      else if (unpack_ || plain(f.tensor->type))
+        bytes += packed_bytes(*f.tensor);
+    out_.arena_ = TRY(Arena::create(bytes));
+    return {};
+  }
+
+  size_t embedding_rows_bytes() const {
+    const size_t bytes = Arena::padded(out_.embedding_->elements * sizeof(float));
+    return bytes <= kEmbeddingRowsMax ? bytes : 0;
+  }
+
+  Status read_rope_factors() {
+    if (!file_.find_tensor("rope_freqs.weight")) return {};
+    const GgufTensor* t = TRY(need("rope_freqs.weight", c_.n_rot / 2, 1));
+    out_.rope_factors_.resize(t->elements);
+    dequantize(t->type, t->data, out_.rope_factors_);
+    for (const float f : out_.rope_factors_)
+      if (!(f > 0))
+        return fail(ErrorCode::EPARSE_, file_.name() + ": rope_freqs.weight: a factor is not above 0");
+    return {};
+  }
+
+  void place_all() {
+    for (const Found& f : found_) f.vector ? place_vector(f) : place_matrix(f);
+    if (embedding_rows_bytes() == 0) return;
+    auto* rows = static_cast<float*>(out_.arena_.take(out_.embedding_->elements * sizeof(float)));
+    dequantize(out_.embedding_->type, out_.embedding_->data, {rows, out_.embedding_->elements});
+    out_.embedding_rows_ = rows;
+  }
+
+  void place_vector(const Found& f) {
+    auto* v = static_cast<float*>(out_.arena_.take(round_up(f.tensor->elements, kLanes) * sizeof(float)));
+    dequantize(f.tensor->type, f.tensor->data, {v, f.tensor->elements});
+    *f.vector = v;
+  }
+
+  void place_matrix(const Found& f) {
+    const GgufTensor& t = *f.tensor;
+    if (!plain(t.type) && !unpack_) {
+      f.matrix->blocks = &t;
+      return;
+    }
+    void* data = out_.arena_.take(packed_bytes(t));
+    if (packed_type(t.type) == PackedType::kF32)
+      pack_matrix(t, static_cast<float*>(data));
+    else
+      pack_matrix(t, static_cast<uint16_t*>(data));
+    f.matrix->packed = {packed_type(t.type), t.shape[0], t.shape[1], data};
+  }
+
+  const Gguf& file_;
+  const WeightOptions& options_;
+  Weights& out_;
+  const ModelConfig& c_;
+  std::vector<Found> found_;
+  bool unpack_ = false;
+};
+
+Result<Weights> Weights::load(const Gguf& file, const WeightOptions& options) {
+  Weights weights;
+  TRY(Loader(file, options, weights).load());
+  return weights;
+}
+
+void Weights::embed(int32_t token, float* out) const {
+  const auto row = static_cast<size_t>(token);
+  if (embedding_rows_)
+    std::memcpy(out, embedding_rows_ + row * config_.n_embd, config_.n_embd * sizeof(float));
+  else
+    dequantize_row(*embedding_, row, {out, config_.n_embd});
+}
+
+uint64_t hash_weights(const Gguf& file) {
+  uint64_t hash = 0;
+  const auto fold = [&](std::span<const std::byte> bytes) { hash = hash_bytes(hash, bytes); };
+  for (const GgufTensor& t : file.tensors()) {
+    fold(std::as_bytes(std::span(t.name)));
+    fold(std::as_bytes(std::span(t.shape)));
+    if (t.data.size() <= kHashWhole) {
+      fold(t.data);
+      continue;
+    }
+    for (size_t at = 0; at + kHashSample <= t.data.size(); at += kHashStep)
+      fold(t.data.subspan(at, kHashSample));
+  }
+  return hash;
+}
+
+}  // namespace phios

@@ -1,0 +1,90 @@
+// Weights: a model's tensors, checked against its hyperparameters and packed for the kernels.
+//
+// Ownership: owns the packed copies; matrices of block types of large models stay in the file, which must
+// then outlive the weights. Threads: immutable once loaded. Units: elements. Errors: EPARSE_ for a tensor
+// that is missing or has another shape than the hyperparameters ask for (names both), ELIMIT_ when memory is
+// short.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "drivers/model/native/config.h"
+#include "drivers/model/native/kernels.h"
+
+namespace phios {
+
+// Memory of a fixed size in huge pages where the system has them, 64-byte aligned, zeroed.
+class Arena {
+ public:
+  static Result<Arena> create(size_t bytes);
+  Arena() = default;
+  Arena(Arena&& other) noexcept;
+  Arena& operator=(Arena&& other) noexcept;
+  ~Arena();
+  // The next `bytes` of it; the total was given to create().
+  void* take(size_t bytes);
+  static constexpr size_t kAlign = 64;
+  static constexpr size_t padded(size_t bytes) { return round_up(bytes, kAlign); }
+
+ private:
+  void* memory_ = nullptr;
+  size_t size_ = 0;
+  size_t used_ = 0;
+};
+
+// A weight matrix: packed, or (blocks set) in the file's own blocks and unpacked as it is used.
+struct Matrix {
+  PackedMatrix packed;
+  const GgufTensor* blocks = nullptr;
+
+  size_t n_in() const { return blocks ? blocks->shape[0] : packed.n_in; }
+  size_t n_out() const { return blocks ? blocks->shape[1] : packed.n_out; }
+};
+
+struct LayerWeights {
+  const float* attn_norm = nullptr;
+  const float* ffn_norm = nullptr;
+  const float* q_bias = nullptr;  // nullptr: none; padded to whole panels
+  const float* k_bias = nullptr;
+  const float* v_bias = nullptr;
+  const float* o_bias = nullptr;
+  Matrix q, k, v, o, gate, up, down;
+};
+
+struct WeightOptions {
+  // Matrices of block types are unpacked to float at loading if all of them together stay below this.
+  size_t unpack_bytes_max = size_t{256} << 20;
+};
+
+class Weights {
+ public:
+  static Result<Weights> load(const Gguf& file, const WeightOptions& options = {});
+
+  const ModelConfig& config() const { return config_; }
+  const std::vector<LayerWeights>& layers() const { return layers_; }
+  const Matrix& output() const { return output_; }
+  const float* output_norm() const { return output_norm_; }
+  std::span<const float> rope_factors() const { return rope_factors_; }
+  uint64_t parameters() const { return parameters_; }
+  // The token's embedding; out: n_embd floats.
+  void embed(int32_t token, float* out) const;
+
+ private:
+  class Loader;
+  ModelConfig config_;
+  Arena arena_;
+  std::vector<LayerWeights> layers_;
+  Matrix output_;
+  const float* output_norm_ = nullptr;
+  const float* embedding_rows_ = nullptr;  // [n_vocab][n_embd], when small
+  const GgufTensor* embedding_ = nullptr;
+  std::vector<float> rope_factors_;
+  uint64_t parameters_ = 0;
+};
+
+// A hash of every tensor's bytes (of very large ones, of samples) and the hyperparameters: a model's id.
+uint64_t hash_weights(const Gguf& file);
+
+}  // namespace phios

@@ -1,0 +1,135 @@
+#include "drivers/model/native/worker_pool.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace phios {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kSpinInPass = std::chrono::microseconds(20);  // a phase's serial part is shorter
+constexpr auto kSpinAfter = std::chrono::microseconds(4);
+constexpr int kSpinsPerLook = 32;  // at the clock
+
+// tickets_: 24 bits of phase, 20 of tiles, 20 of the next tile.
+constexpr uint64_t kTileBits = 20;
+constexpr uint64_t kTileMask = (uint64_t{1} << kTileBits) - 1;
+constexpr uint64_t pack(uint64_t phase, uint64_t tiles) {
+  return (phase << (2 * kTileBits)) | (tiles << kTileBits);
+}
+static_assert(WorkerPool::kTilesMax == kTileMask + 1);
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+std::vector<int> usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int i = 0; i < CPU_SETSIZE; ++i)
+      if (CPU_ISSET(i, &set)) cores.push_back(i);
+  if (cores.empty()) cores.push_back(0);
+  return cores;
+}
+
+void pin(std::thread& thread, int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  // Refused in some containers; then the scheduler places the thread.
+  ::pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(unsigned threads) {
+  const std::vector<int> cores = usable_cores();
+  if (threads == 0) threads = static_cast<unsigned>(cores.size());
+  threads = std::min(threads, kThreadsMax);
+  for (unsigned i = 1; i < threads; ++i) {
+    threads_.emplace_back([this, i] { work(i); });
+    pin(threads_.back(), cores[i % cores.size()]);
+  }
+}
+
+WorkerPool::~WorkerPool() {
+  stop_.store(true);
+  wake();
+  for (std::thread& t : threads_) t.join();
+}
+
+void WorkerPool::begin() noexcept {
+  active_.store(true);
+  if (sleepers_.load() > 0) wake();
+}
+
+void WorkerPool::end() noexcept { active_.store(false); }
+
+void WorkerPool::wake() noexcept {
+  epoch_.fetch_add(1);
+  ::syscall(SYS_futex, &epoch_, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+}
+
+void WorkerPool::run_job(Job job, uint32_t tiles) noexcept {
+  job_ = job;
+  done_.store(0, std::memory_order_relaxed);
+  tickets_.store(pack(++phase_, std::min(tiles, kTilesMax - 1)));
+  if (sleepers_.load() > 0) wake();
+  while (take_tile(0)) {
+  }
+  while (done_.load(std::memory_order_acquire) < tiles) pause();
+}
+
+// The job cannot change under a worker that took a tile: run_job waits for that tile.
+bool WorkerPool::take_tile(unsigned worker) noexcept {
+  uint64_t ticket = tickets_.load(std::memory_order_acquire);
+  do {
+    if ((ticket & kTileMask) >= ((ticket >> kTileBits) & kTileMask)) return false;
+  } while (!tickets_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel));
+  job_.call(job_.context, static_cast<uint32_t>(ticket & kTileMask), worker);
+  done_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+void WorkerPool::work(unsigned worker) noexcept {
+  auto idle_since = Clock::now();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    if (take_tile(worker)) {
+      while (take_tile(worker)) {
+      }
+      idle_since = Clock::now();
+      continue;
+    }
+    for (int i = 0; i < kSpinsPerLook; ++i) pause();
+    const auto limit = active_.load(std::memory_order_relaxed) ? kSpinInPass : kSpinAfter;
+    if (Clock::now() - idle_since > limit) {
+      park();
+      idle_since = Clock::now();
+    }
+  }
+}
+
+// Announces itself first and looks for work again after, so that run_job either sees the sleeper or the
+// sleeper sees the tiles.
+void WorkerPool::park() noexcept {
+  const uint32_t epoch = epoch_.load();
+  sleepers_.fetch_add(1);
+  const uint64_t ticket = tickets_.load();
+  const bool work_left = (ticket & kTileMask) < ((ticket >> kTileBits) & kTileMask);
+  if (!work_left && !stop_.load())
+    ::syscall(SYS_futex, &epoch_, FUTEX_WAIT_PRIVATE, epoch, nullptr, nullptr, 0);
+  sleepers_.fetch_sub(1);
+}
+
+}  // namespace phios

@@ -1,0 +1,254 @@
+// The engine against the scalar reference, and a row's result against what else is in the batch.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "drivers/model/native/kernels.h"
+#include "drivers/model/native/reference.h"
+#include "tests/unit/drivers/model/native/support.h"
+
+namespace phios {
+namespace {
+
+using namespace testing_support;
+
+constexpr double kTolerance = 1e-3;
+
+// A small shape that has everything uneven: grouped heads, outputs that fill no panel, several pages.
+RandomModelOptions small(std::string architecture, GgmlType type) {
+  RandomModelOptions o{.architecture = std::move(architecture),
+                       .n_layers = 2,
+                       .n_embd = 256,
+                       .n_heads = 4,
+                       .n_kv_heads = 2,
+                       .head_dim = 48,
+                       .n_ff = 256,
+                       .n_vocab = 267,
+                       .type = type,
+                       .embedding_type = type};
+  // q_size is n_in of the output projection: a multiple of the K types' blocks.
+  if (type == GgmlType::kQ4_K || type == GgmlType::kQ5_K || type == GgmlType::kQ6_K) o.head_dim = 64;
+  return o;
+}
+
+std::vector<std::vector<float>> reference_logits(const std::vector<std::byte>& bytes,
+                                                 std::span<const Token> tokens) {
+  auto file = Gguf::parse(bytes, "reference");
+  EXPECT_TRUE(file) << (file ? "" : file.error().message);
+  auto reference = Reference::load(*file);
+  EXPECT_TRUE(reference);
+  std::vector<std::vector<float>> out;
+  for (const Token t : tokens) out.push_back(reference->next(t));
+  return out;
+}
+
+class EveryType : public testing::TestWithParam<std::tuple<const char*, GgmlType>> {};
+
+TEST_P(EveryType, AgreesWithTheReference) {
+  const auto [architecture, type] = GetParam();
+  const std::vector<std::byte> bytes = make_random_model(small(architecture, type));
+  const std::vector<Token> tokens = some_tokens(37, 5);
+  const auto expected = reference_logits(bytes, tokens);
+  for (const Kernels* kernels : supported_kernels()) {
+    auto model = open_native_model(bytes, "random", {.threads = 2, .instruction_set = kernels->name});
+    ASSERT_TRUE(model) << model.error().message;
+    Sequence sequence((*model)->info().kv, 1);
+    const std::span all(tokens);
+    EXPECT_LT(relative_error(run_chunk(**model, sequence, all.first(20)), expected[19]), kTolerance)
+        << kernels->name;
+    for (size_t i = 20; i < tokens.size(); ++i)
+      EXPECT_LT(relative_error(run_chunk(**model, sequence, all.subspan(i, 1)), expected[i]), kTolerance)
+          << kernels->name << " at " << i;
+  }
+}
+
+std::string case_name(const testing::TestParamInfo<EveryType::ParamType>& info) {
+  return std::string(std::get<0>(info.param)) + "_" +
+         std::string(ggml_type_info(static_cast<uint32_t>(std::get<1>(info.param)))->name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forward, EveryType,
+                         testing::Combine(testing::Values("llama", "qwen2"),
+                                          testing::Values(GgmlType::kF32, GgmlType::kF16, GgmlType::kBF16,
+                                                          GgmlType::kQ8_0, GgmlType::kQ4_0, GgmlType::kQ4_1,
+                                                          GgmlType::kQ5_0, GgmlType::kQ5_1, GgmlType::kQ4_K,
+                                                          GgmlType::kQ5_K, GgmlType::kQ6_K)),
+                         case_name);
+
+TEST(Forward, TiedEmbeddingsRopeScalingAndRopeFactorsAgreeWithTheReference) {
+  for (const char* architecture : {"llama", "qwen2"}) {
+    RandomModelOptions options = small(architecture, GgmlType::kF32);
+    options.tied = true;
+    options.rope_scale_factor = 4;
+    options.rope_base = 500000;
+    options.rope_factors = true;
+    const std::vector<std::byte> bytes = make_random_model(options);
+    const std::vector<Token> tokens = some_tokens(40, 9);
+    const auto expected = reference_logits(bytes, tokens);
+    auto model = open_native_model(bytes, "random");
+    ASSERT_TRUE(model) << model.error().message;
+    Sequence sequence((*model)->info().kv, 1);
+    EXPECT_LT(relative_error(run_chunk(**model, sequence, tokens), expected.back()), kTolerance);
+  }
+}
+
+// Every way to cut a sequence into chunks gives the same bits, at page boundaries and within pages.
+TEST(Forward, ChunksDoNotChangeABit) {
+  auto model = open_random({}, {.threads = 2});
+  const std::vector<Token> tokens = some_tokens(83, 3);
+  const std::span all(tokens);
+  std::vector<float> whole;
+  for (const size_t chunk : {83u, 1u, 2u, 5u, 16u, 17u, 31u, 33u, 64u}) {
+    Sequence sequence(model->info().kv, chunk);
+    std::vector<float> logits;
+    for (size_t at = 0; at < tokens.size(); at += chunk)
+      logits = run_chunk(*model, sequence, all.subspan(at, std::min(chunk, tokens.size() - at)));
+    if (whole.empty()) whole = logits;
+    EXPECT_EQ(logits, whole) << "chunks of " << chunk;
+  }
+}
+
+TEST(Forward, ARowDoesNotDependOnTheBatch) {
+  for (const Kernels* kernels : supported_kernels())
+    for (const unsigned threads : {1u, 3u}) {
+      auto model = open_random({.n_layers = 2}, {.threads = threads, .instruction_set = kernels->name});
+      constexpr size_t kSequences = 70;
+      std::vector<std::vector<float>> alone;
+      for (size_t i = 0; i < kSequences; ++i) {
+        Sequence s(model->info().kv, i);
+        run_chunk(*model, s, some_tokens(1 + i % 23, static_cast<uint32_t>(i)));
+        alone.push_back(
+            run_chunk(*model, s, some_tokens(i % 3 == 0 ? 6 : 1, static_cast<uint32_t>(i) + 500)));
+      }
+      std::vector<Sequence> sequences;
+      std::vector<PassItem> first, second;
+      for (size_t i = 0; i < kSequences; ++i) sequences.emplace_back(model->info().kv, i);
+      for (size_t i = 0; i < kSequences; ++i) {
+        first.push_back(sequences[i].append(some_tokens(1 + i % 23, static_cast<uint32_t>(i))));
+        first.back().want_logits = false;
+      }
+      Collector unused, tail;
+      for (size_t at = 0; at < kSequences; at += 14)
+        ASSERT_TRUE(model->forward(std::span(first).subspan(at, 14), unused));
+      EXPECT_TRUE(unused.rows.empty());
+      for (size_t i = 0; i < kSequences; ++i)
+        second.push_back(
+            sequences[i].append(some_tokens(i % 3 == 0 ? 6 : 1, static_cast<uint32_t>(i) + 500)));
+      ASSERT_TRUE(model->forward(second, tail));
+      ASSERT_EQ(tail.rows.size(), kSequences);
+      for (size_t i = 0; i < kSequences; ++i) {
+        ASSERT_EQ(tail.rows[i].size(), 1u);
+        EXPECT_EQ(tail.rows[i][0].logits, alone[i]) << kernels->name << ", " << threads << " threads, " << i;
+      }
+    }
+}
+
+TEST(Forward, AllLogitsComeInOrderAndByOneThread) {
+  const std::vector<std::byte> bytes = make_random_model({.n_layers = 2});
+  const std::vector<Token> tokens = some_tokens(150, 3);
+  const auto expected = reference_logits(bytes, tokens);
+  auto model = open_native_model(bytes, "random", {.threads = 2});
+  ASSERT_TRUE(model);
+  Sequence scored((*model)->info().kv, 1), plain((*model)->info().kv, 2), silent((*model)->info().kv, 3);
+  std::vector<PassItem> items = {plain.append(tokens), scored.append(tokens),
+                                 silent.append(some_tokens(3, 1))};
+  items[1].want_all_logits = true;
+  items[2].want_logits = false;
+  Collector tail;
+  ASSERT_TRUE((*model)->forward(items, tail));
+  ASSERT_EQ(tail.rows.size(), 2u);
+  ASSERT_EQ(tail.rows[1].size(), tokens.size());
+  for (uint32_t i = 0; i < tokens.size(); ++i) {
+    EXPECT_EQ(tail.rows[1][i].position, i);
+    EXPECT_EQ(tail.rows[1][i].thread, tail.rows[1][0].thread);
+    EXPECT_LT(relative_error(tail.rows[1][i].logits, expected[i]), kTolerance);
+  }
+  ASSERT_EQ(tail.rows[0].size(), 1u);
+  EXPECT_EQ(tail.rows[0][0].position, tokens.size() - 1);
+  EXPECT_EQ(tail.rows[0][0].logits, tail.rows[1].back().logits);
+}
+
+TEST(Forward, HiddenIsTheMeanOfTheFinalStates) {
+  const std::vector<std::byte> bytes = make_random_model({.n_layers = 2});
+  const std::vector<Token> tokens = some_tokens(19, 8);
+  auto file = Gguf::parse(bytes, "reference");
+  auto reference = Reference::load(*file);
+  std::vector<float> mean(192);
+  std::vector<float> last;
+  for (const Token t : tokens) {
+    last = reference->next(t);
+    for (size_t d = 0; d < mean.size(); ++d) mean[d] += reference->hidden()[d] / 19.0f;
+  }
+  auto model = open_native_model(bytes, "random");
+  Sequence a((*model)->info().kv, 1), b((*model)->info().kv, 2), c((*model)->info().kv, 3);
+  std::vector<PassItem> items = {a.append(tokens), b.append(tokens), c.append(tokens)};
+  items[1].want_hidden = true;
+  Collector tail;
+  ASSERT_TRUE((*model)->forward(items, tail));
+  EXPECT_LT(relative_error(tail.rows[1].at(0).logits, mean), kTolerance);
+  EXPECT_LT(relative_error(tail.rows[0].at(0).logits, last), kTolerance);
+  EXPECT_LT(relative_error(tail.rows[2].at(0).logits, last), kTolerance);
+}
+
+TEST(Forward, AHoleInTheContextIsNotRead) {
+  auto model = open_random({.n_layers = 2});
+  const std::vector<Token> tokens = some_tokens(70, 4);
+  Sequence sequence(model->info().kv, 1);
+  run_chunk(*model, sequence, tokens);
+  Sequence whole(model->info().kv, 2);
+  run_chunk(*model, whole, tokens);
+  sequence.drop_page(16);
+  const std::vector<Token> next = {65};
+  const std::vector<float> holed = run_chunk(*model, sequence, next);
+  const std::vector<float> full = run_chunk(*model, whole, next);
+  EXPECT_GT(relative_error(holed, full), 1e-4);
+  EXPECT_LT(relative_error(holed, full), 10);
+}
+
+TEST(Forward, PositionsBeyondTheKeptAnglesAgree) {
+  RandomModelOptions options{.n_layers = 1, .n_embd = 64, .n_heads = 2, .n_kv_heads = 1, .n_ff = 64};
+  options.context_length = 64;  // angles beyond it are computed as they come
+  const std::vector<std::byte> bytes = make_random_model(options);
+  const std::vector<Token> tokens = some_tokens(100, 4);
+  const auto expected = reference_logits(bytes, tokens);
+  auto model = open_native_model(bytes, "random");
+  Sequence sequence((*model)->info().kv, 1);
+  EXPECT_LT(relative_error(run_chunk(**model, sequence, tokens), expected.back()), kTolerance);
+}
+
+TEST(Forward, BadItemsAreRefused) {
+  auto model = open_random({.n_layers = 1}, {.threads = 1, .max_pass_positions = 32});
+  Collector tail;
+  const auto refused = [&](const PassItem& item, ErrorCode code) {
+    const Status status = model->forward({&item, 1}, tail);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, code) << status.error().message;
+  };
+  Sequence sequence(model->info().kv, 9);
+  const PassItem good = sequence.append(some_tokens(20, 1));
+  const std::vector<Token> wrong = {1, 264}, negative = {-1}, many(33, 1);
+  PassItem bad = good;
+  bad.tokens = {};
+  refused(bad, ErrorCode::EINVAL_);
+  bad = good;
+  bad.tokens = wrong;
+  refused(bad, ErrorCode::EINVAL_);
+  bad.tokens = negative;
+  refused(bad, ErrorCode::EINVAL_);
+  bad = good;
+  bad.kv = good.kv.first(1);  // the page that holds positions 16 to 19 is missing
+  refused(bad, ErrorCode::EINVAL_);
+  bad = good;
+  bad.kv = {};
+  refused(bad, ErrorCode::EINVAL_);
+  bad = good;
+  bad.first_pos = 30;
+  refused(bad, ErrorCode::EINVAL_);
+  Sequence long_one(model->info().kv, 9);
+  refused(long_one.append(many), ErrorCode::ETOOBIG_);
+  EXPECT_TRUE(model->forward({&good, 1}, tail));
+  EXPECT_TRUE(model->forward({}, tail));
+}
+
+}  // namespace
+}  // namespace phios
