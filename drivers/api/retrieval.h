@@ -27,6 +27,7 @@ struct RetrieveRequest {
 struct Document {
   std::string id;
   std::string text;
+  std::string title{};  // stands before each passage; empty: the first Markdown heading, if there is one
 };
 
 class RetrievalDriver {
