@@ -75,7 +75,7 @@ function(phios_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${A_TIMEOUT})
 endfunction()
 
-# phios_fuzzer(NAME SOURCES … LIBS …): a libFuzzer target, only in the fuzz preset.
+# phios_fuzzer(NAME SOURCES … LIBS …): a libFuzzer target, only in the fuzz preset; `fuzzers` builds them all.
 function(phios_fuzzer name)
   cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
   if(NOT PHIOS_FUZZ)
@@ -85,4 +85,8 @@ function(phios_fuzzer name)
   target_link_libraries(${name} PRIVATE phios_flags ${A_LIBS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers ${name})
 endfunction()
