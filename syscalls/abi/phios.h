@@ -88,7 +88,7 @@ typedef struct phi_spawn_options {
   const char *program;        /* a program's name or path; or NULL with entry */
   phi_entry entry;            /* native code; `release(arg)` is called once when the process is gone, if not NULL */
   void *arg;
-  void (*release)(void *arg);
+  void (*release)(void *arg); /* … or when it could not be started */
   const char *name;           /* of a native process */
   const char *const *args;    /* the cells 1…n */
   size_t n_args;

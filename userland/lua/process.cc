@@ -16,7 +16,7 @@ namespace {
 constexpr int kListMax = 32;  // rights, limits or sampling options of one spawn
 
 constexpr const char* kSpawnOptions[] = {"rights",   "limits", "stdin", "stdout", "form",
-                                         "sampling", "group",  "nice",  "cells",  "context"};
+                                         "sampling", "group",  "nice",  "cells"};
 
 void check_option_names(lua_State* L, int options) {
   for (lua_pushnil(L); lua_next(L, options); lua_pop(L, 1)) {
@@ -42,6 +42,15 @@ int int_option(lua_State* L, int options, const char* name) {
   if (!push_option(L, options, name)) return 0;
   if (lua_isboolean(L, -1)) return lua_toboolean(L, -1);
   return static_cast<int>(luaL_checkinteger(L, -1));
+}
+
+// cells = "copy": the child has copies of the private cells; "share": it uses the parent's own.
+int cells_option(lua_State* L, int options) {
+  const char* how = text_option(L, options, "cells");
+  if (!how) return 0;
+  if (std::strcmp(how, "copy") == 0) return 1;
+  if (std::strcmp(how, "share") == 0) return 2;
+  return luaL_error(L, "proc.spawn: cells is 'copy' or 'share', not '%s'", how);
 }
 
 struct TextList {
@@ -99,8 +108,7 @@ int spawn(lua_State* L) {
     spawn_options.form = text_option(L, options, "form");
     spawn_options.niceness = int_option(L, options, "nice");
     spawn_options.new_group = int_option(L, options, "group");
-    spawn_options.copy_cells = int_option(L, options, "cells");
-    spawn_options.copy_context = int_option(L, options, "context");
+    spawn_options.copy_cells = cells_option(L, options);
   }
   luaL_checkany(L, 1);
   if (given - 1 > PHI_ARGS_MAX) luaL_error(L, "proc.spawn: more than %d arguments", PHI_ARGS_MAX);
@@ -176,6 +184,7 @@ phi_status start_children(phi_proc* proc, std::string_view call, const phi_lua_o
     options.name = "fork";
     options.copy_cells = 1;
     options.copy_context = 1;
+    static_cast<void>(child.release());  // the kernel's now: it calls release_fork_child in every case
     phi_status status = phi_proc_start(proc, &options, &pids[i]);
     if (status != PHI_OK) {
       const char* why = phi_error_message(proc);
@@ -184,7 +193,6 @@ phi_status start_children(phi_proc* proc, std::string_view call, const phi_lua_o
       for (lua_Integer k = 0; k < i; ++k) kill_and_reap(proc, pids[k]);
       return status;
     }
-    static_cast<void>(child.release());  // now the kernel's, until it calls release_fork_child
   }
   return PHI_OK;
 }
@@ -215,7 +223,7 @@ int fork(lua_State* L) {
   return 1;
 }
 
-// wait(pid or "any", {ms=}) → pid, exit value; nil, error where the child failed too: then the error's pid
+// wait(pid or "any", {ms=})
 // tells which.
 int wait(lua_State* L) {
   lua_settop(L, 2);

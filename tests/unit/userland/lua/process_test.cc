@@ -28,8 +28,8 @@ TEST_F(LuaProcess, SpawnAndWait) {
 TEST_F(LuaProcess, SpawnOptions) {
   kernel_.programs["p"] = [](const FakeSpawn&) -> FakeEnd { return {PHI_ELIMIT_, "tokens"}; };
   FakeEnd end = kernel_.run_lua(R"(
-    local pid = phi.proc.spawn('p', {rights = {'mem:read', 'io:out'}, limits = {tokens = 99, wall_ms = 5}, stdin = 'null', stdout = 'cell:x',
-                                     sampling = {'seed=3'}, nice = 4, group = true, cells = true})
+    local pid = phi.proc.spawn('p', {rights = {'mem:read', 'io:out'}, limits = {tokens = 99, wall_ms = 5}, stdin = 'null', stdout = 'cell:x', cells = 'copy',
+                                     sampling = {'seed=3'}, nice = 4, group = true})
     local _, v, e = phi.proc.wait('any', {ms = 10})
     return v .. e)");
   EXPECT_EQ(end.value, "tokensELIMIT");
