@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "syscalls/abi/utf8.h"
+
 namespace phios {
 namespace {
 
@@ -29,10 +31,6 @@ struct Remap {
 constexpr Remap kRemap;
 static_assert(kRemap.point[' '] == 0x120 && kRemap.point[0xad] == kRemapLimit - 1);
 
-bool continues(std::string_view text, size_t pos) {
-  return pos < text.size() && (static_cast<unsigned char>(text[pos]) & 0xc0) == 0x80;
-}
-
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -43,16 +41,7 @@ int hex_digit(char c) {
 }  // namespace
 
 size_t utf8_length(std::string_view text, size_t pos) {
-  const auto lead = static_cast<unsigned char>(text[pos]);
-  if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4) return 0;
-  if (!continues(text, pos + 1)) return 0;
-  if (lead < 0xe0) return 2;
-  const auto second = static_cast<unsigned char>(text[pos + 1]);
-  if (!continues(text, pos + 2)) return 0;
-  if (lead < 0xf0) return (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ? 0 : 3;
-  if (!continues(text, pos + 3)) return 0;
-  return (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f) ? 0 : 4;
+  return phi_utf8_length(text.data() + pos, text.size() - pos);
 }
 
 size_t utf8_valid_prefix(std::string_view text) {

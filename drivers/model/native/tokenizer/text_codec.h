@@ -1,5 +1,6 @@
 // The two spellings of bytes that vocabularies use, and UTF-8 as RFC 3629 has it (no surrogates, nothing
-// overlong, nothing above U+10FFFF), which is also what PCRE2 takes on trust.
+// overlong, nothing above U+10FFFF), which is also what PCRE2 takes on trust. A NUL is a character like
+// others.
 //
 // Threads: pure functions. Units: bytes.
 #pragma once

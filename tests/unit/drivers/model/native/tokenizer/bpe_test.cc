@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <array>
 #include <chrono>
 #include <random>
+#include <thread>
 
 #include "tests/unit/drivers/model/native/tokenizer/small_vocab.h"
 
@@ -177,6 +179,22 @@ TEST(AnyBytes, RoundTripWhateverTheyAre) {
     }
     EXPECT_TRUE(tokenizer->encode("", false).empty());
   }
+}
+
+TEST(Threads, ShareATokenizer) {
+  constexpr int kThreads = 4;
+  const auto tokenizer = make(merging_vocab({"t h", "th e", "Ġ the"}, "llama-bpe"));
+  const std::string text = "the other the then " + random_bytes(300, 1);
+  const std::vector<Token> alone = tokenizer->encode(text, true);
+  std::array<bool, kThreads> same{};
+  std::vector<std::thread> threads;
+  for (bool& mine : same)
+    threads.emplace_back([&] {
+      mine = true;
+      for (int round = 0; round < 50; ++round) mine = mine && tokenizer->encode(text, true) == alone;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(same, ::testing::Each(true));
 }
 
 // A megabyte of one letter, of blanks, of line ends, of stray bytes: nothing may take quadratic time.
