@@ -1,7 +1,6 @@
 #include "kernel/runtime/context.h"
 
 #include <algorithm>
-#include <boost/context/detail/fcontext.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <vector>
@@ -24,17 +23,6 @@ namespace phios::rt {
 namespace fc = boost::context::detail;
 
 namespace {
-
-PHIOS_SWITCHES Context* jump(Context& from, Context& to) noexcept {
-  from.target = &to;
-#ifdef PHIOS_TSAN
-  __tsan_switch_to_fiber(to.tsan_fiber, 0);
-#endif
-  const fc::transfer_t t = fc::jump_fcontext(to.handle, &from);
-  auto* previous = static_cast<Context*>(t.data);
-  previous->handle = t.fctx;
-  return previous;
-}
 
 PHIOS_SWITCHES void trampoline(fc::transfer_t t) {
   auto* previous = static_cast<Context*>(t.data);
@@ -99,22 +87,33 @@ void make_context(Context& context, std::byte* bottom, size_t bytes, ContextEntr
 #endif
 }
 
-Context* switch_context(Context& from, Context& to) noexcept {
+#if defined(PHIOS_ASAN) || defined(PHIOS_TSAN)
+PHIOS_SWITCHES Context* switch_context(Context& from, Context& to) noexcept {
+  from.target = &to;
 #ifdef PHIOS_ASAN
   __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_bottom, to.stack_bytes);
+#else
+  __tsan_switch_to_fiber(to.tsan_fiber, 0);
 #endif
-  Context* previous = jump(from, to);
+  const fc::transfer_t t = fc::jump_fcontext(to.handle, &from);
 #ifdef PHIOS_ASAN
   __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
 #endif
+  auto* previous = static_cast<Context*>(t.data);
+  previous->handle = t.fctx;
   return previous;
 }
+#endif
 
-void leave_context(Context& from, Context& to) noexcept {
+PHIOS_SWITCHES void leave_context(Context& from, Context& to) noexcept {
+  from.target = &to;
 #ifdef PHIOS_ASAN
   __sanitizer_start_switch_fiber(nullptr, to.stack_bottom, to.stack_bytes);  // null: its fake stack goes
 #endif
-  jump(from, to);
+#ifdef PHIOS_TSAN
+  __tsan_switch_to_fiber(to.tsan_fiber, 0);
+#endif
+  fc::jump_fcontext(to.handle, &from);
   std::abort();  // a context that left was resumed
 }
 

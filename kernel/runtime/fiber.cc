@@ -1,5 +1,6 @@
 #include "kernel/runtime/fiber.h"
 
+#include <cstdlib>
 #include <new>
 
 #include "kernel/runtime/hub.h"
@@ -25,14 +26,14 @@ void enter(Context* previous, Context* self) noexcept {
 
 }  // namespace
 
-void Fiber::resume(Task* task) noexcept { this_reactor()->switch_to(static_cast<Fiber*>(task)); }
+void Fiber::mark(Task*) noexcept { std::abort(); }
 
 Fiber* create_fiber(Hub& hub, uint32_t slot, std::string name, std::function<void()> fn) noexcept {
   std::byte* bottom = hub.stacks().bottom(slot);
   constexpr size_t kTop = (sizeof(Fiber) + kAlign - 1) / kAlign * kAlign;
   std::byte* top = bottom + hub.stacks().stack_bytes() - (slot % kColours) * kAlign - kTop;
   auto* fiber = new (top) Fiber;
-  fiber->run = &Fiber::resume;
+  fiber->run = &Fiber::mark;
   fiber->hub = &hub;
   fiber->bottom = bottom;
   fiber->slot = slot;

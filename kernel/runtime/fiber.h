@@ -32,7 +32,8 @@ struct Fiber final : Task, Context {
   std::string name;
   std::function<void()> fn;
 
-  static void resume(Task* task) noexcept;  // Task::run of every fiber
+  [[noreturn]] static void mark(
+      Task* task) noexcept;  // Task::run of every fiber, to tell it by; never called
 };
 
 // Places a fiber on the stack `slot` of the hub's pool; it is not queued yet.

@@ -20,7 +20,8 @@ constexpr Nanos kWatchMax = kMillisecond;
 constexpr Nanos kOverdue = kMillisecond / 2;  // a timer so late is fired by the watcher
 constexpr uint32_t kShuffleWindow = 8;
 
-thread_local Reactor* reactor_of_thread = nullptr;
+// The static model: no call to look the variable up. The runtime is linked into programs, never loaded later.
+__attribute__((tls_model("initial-exec"))) thread_local Reactor* reactor_of_thread = nullptr;
 }  // namespace
 
 __attribute__((noipa)) Reactor* this_reactor() noexcept { return reactor_of_thread; }
@@ -53,6 +54,114 @@ Reactor::~Reactor() {
     FunctionTask::discard(std::exchange(task, task->next));
 }
 
+// --- switching
+
+void Reactor::push(Task* task) noexcept {
+  if (!queue_.push(task)) [[unlikely]]
+    spill(task);
+  if (hub_.idle().someone_sleeps()) [[unlikely]] {
+    if (hub_.idle().wants_help(queue_.size())) hub_.help_wanted();
+  }
+}
+
+void Reactor::spill(Task* task) noexcept {
+  Task* half[kRunQueueSlots / 2 + 1];
+  uint32_t n = queue_.take_half(half);
+  half[n++] = task;
+  hub_.injector().push_all({half, n});
+}
+
+[[gnu::always_inline]] inline Task* Reactor::pop() noexcept {
+  if (shuffle_) [[unlikely]]
+    shuffle();
+  return queue_.pop();
+}
+
+void Reactor::shuffle() noexcept {
+  random_ = derive_seed(random_, 0);
+  const uint32_t window = std::min(queue_.size(), kShuffleWindow);
+  for (uint64_t turns = window > 1 ? random_ % window : 0; turns > 0; turns--) {
+    if (Task* task = queue_.pop()) queue_.push(task);  // a slot was just freed
+  }
+}
+
+// Whom a fiber that stops running hands the core to: the next fiber, or the loop if it is time for anything
+// else. A task is not run on a fiber's stack, which is small.
+[[gnu::always_inline]] inline Fiber* Reactor::pick_next() noexcept {
+  if (--budget_ < 0) return &loop_;
+  Task* task = pop();
+  if (task == nullptr) return &loop_;
+  if (task->run == &Fiber::mark) return static_cast<Fiber*>(task);
+  pending_ = task;
+  return &loop_;
+}
+
+[[gnu::always_inline]] inline void Reactor::settle(Fiber* previous) noexcept {
+  if (previous->after != Fiber::After::kQueue) return arrived(previous);
+  if (!queue_.push(previous)) [[unlikely]]
+    spill(previous);
+}
+
+void Reactor::arrived(Fiber* previous) noexcept {
+  switch (previous->after) {
+    case Fiber::After::kNothing:
+      return;
+    case Fiber::After::kQueue:
+      return settle(previous);
+    case Fiber::After::kPark: {
+      Waiter& waiter = *previous->waiter;
+      waiter.fiber_ = previous;
+      int expected = Waiter::kEmpty;
+      if (!waiter.state_.compare_exchange_strong(expected, Waiter::kParked, std::memory_order_acq_rel)) {
+        push(previous);  // woken meanwhile
+      }
+      return;
+    }
+    case Fiber::After::kDestroy:
+      destroy_fiber(previous, index_);
+      counters_.ended.bump();
+      hub_.fiber_ended();
+      return;
+  }
+}
+
+[[gnu::always_inline]] inline void Reactor::switch_to(Fiber* fiber) noexcept {
+  Fiber* self = current_;
+  current_ = fiber;
+  fiber->reactor = this;
+  counters_.switches.bump();
+  if (trace_switches_) [[unlikely]]
+    hub_.trace().emit(EventKind::kSwitch, 0, fiber != &loop_, fiber->slot);
+  Context* previous = switch_context(*self, *fiber);
+  self->reactor->settle(static_cast<Fiber*>(previous));  // not `this`: it may have moved
+}
+
+[[gnu::always_inline]] inline void Reactor::yield() noexcept {
+  Fiber* self = current_;
+  Fiber* next = pick_next();
+  if (next == &loop_ && budget_ >= 0 && pending_ == nullptr) return;  // nobody else wants to run
+  self->after = Fiber::After::kQueue;
+  switch_to(next);
+}
+
+[[gnu::always_inline]] inline void Reactor::park(Waiter& waiter) noexcept {
+  current_->after = Fiber::After::kPark;
+  current_->waiter = &waiter;
+  switch_to(pick_next());
+}
+
+void Reactor::end_current() noexcept {
+  Fiber* self = current_;
+  self->after = Fiber::After::kDestroy;
+  Fiber* next = pick_next();
+  current_ = next;
+  next->reactor = this;
+  counters_.switches.bump();
+  leave_context(*self, *next);
+}
+
+// --- the loop
+
 void Reactor::run() {
   const AlternateStack alternate;
   reactor_of_thread = this;
@@ -78,7 +187,7 @@ void Reactor::dispatch() noexcept {
     Task* task = pending_ != nullptr ? std::exchange(pending_, nullptr) : pop();
     if (task == nullptr) return;
     budget_--;
-    if (task->run == &Fiber::resume) {
+    if (task->run == &Fiber::mark) {
       switch_to(static_cast<Fiber*>(task));
     } else {
       counters_.tasks.bump();
@@ -104,107 +213,6 @@ void Reactor::fire(TimerWheel& wheel, Nanos now) noexcept {
   std::vector<std::function<void()>> due;
   wheel.take_due(now, kTimersAtOnce, due);
   for (const auto& fn : due) fn();
-}
-
-// --- switching
-
-void Reactor::push(Task* task) noexcept {
-  if (!queue_.push(task)) [[unlikely]]
-    spill(task);
-  if (hub_.idle().someone_sleeps()) [[unlikely]] {
-    if (hub_.idle().wants_help(queue_.size())) hub_.help_wanted();
-  }
-}
-
-void Reactor::spill(Task* task) noexcept {
-  Task* half[kRunQueueSlots / 2 + 1];
-  uint32_t n = queue_.take_half(half);
-  half[n++] = task;
-  hub_.injector().push_all({half, n});
-}
-
-Task* Reactor::pop() noexcept {
-  if (shuffle_) [[unlikely]] {
-    random_ = derive_seed(random_, 0);
-    const uint32_t window = std::min(queue_.size(), kShuffleWindow);
-    for (uint64_t turns = window > 1 ? random_ % window : 0; turns > 0; turns--) {
-      if (Task* task = queue_.pop()) queue_.push(task);  // a slot was just freed
-    }
-  }
-  return queue_.pop();
-}
-
-// Whom a fiber that stops running hands the core to: the next fiber, or the loop if it is time for anything
-// else. A task is not run on a fiber's stack, which is small.
-Fiber* Reactor::pick_next() noexcept {
-  if (--budget_ < 0) return &loop_;
-  Task* task = pop();
-  if (task == nullptr) return &loop_;
-  if (task->run == &Fiber::resume) return static_cast<Fiber*>(task);
-  pending_ = task;
-  return &loop_;
-}
-
-void Reactor::switch_to(Fiber* fiber) noexcept {
-  Fiber* self = current_;
-  current_ = fiber;
-  fiber->reactor = this;
-  counters_.switches.bump();
-  if (trace_switches_) [[unlikely]]
-    hub_.trace().emit(EventKind::kSwitch, 0, fiber != &loop_, fiber->slot);
-  Context* previous = switch_context(*self, *fiber);
-  self->reactor->arrived(static_cast<Fiber*>(previous));  // not `this`: it may have moved
-}
-
-void Reactor::arrived(Fiber* previous) noexcept {
-  switch (previous->after) {
-    case Fiber::After::kNothing:
-      return;
-    case Fiber::After::kQueue:
-      previous->after = Fiber::After::kNothing;
-      if (!queue_.push(previous)) [[unlikely]]
-        spill(previous);
-      return;
-    case Fiber::After::kPark: {
-      previous->after = Fiber::After::kNothing;
-      Waiter& waiter = *previous->waiter;
-      waiter.fiber_ = previous;
-      int expected = Waiter::kEmpty;
-      if (!waiter.state_.compare_exchange_strong(expected, Waiter::kParked, std::memory_order_acq_rel)) {
-        push(previous);  // woken meanwhile
-      }
-      return;
-    }
-    case Fiber::After::kDestroy:
-      destroy_fiber(previous, index_);
-      counters_.ended.bump();
-      hub_.fiber_ended();
-      return;
-  }
-}
-
-void Reactor::yield() noexcept {
-  Fiber* self = current_;
-  Fiber* next = pick_next();
-  if (next == &loop_ && budget_ >= 0 && pending_ == nullptr) return;  // nobody else wants to run
-  self->after = Fiber::After::kQueue;
-  switch_to(next);
-}
-
-void Reactor::park(Waiter& waiter) noexcept {
-  current_->after = Fiber::After::kPark;
-  current_->waiter = &waiter;
-  switch_to(pick_next());
-}
-
-void Reactor::end_current() noexcept {
-  Fiber* self = current_;
-  self->after = Fiber::After::kDestroy;
-  Fiber* next = pick_next();
-  current_ = next;
-  next->reactor = this;
-  counters_.switches.bump();
-  leave_context(*self, *next);
 }
 
 // --- finding work, and sleeping
@@ -366,3 +374,22 @@ void Reactor::stop_io() noexcept {
 }
 
 }  // namespace phios::rt
+
+// What fibers call stands here so that a single return leads from the switch back into their own code. Each
+// reads the thread's variable once, before it switches.
+namespace phios {
+
+__attribute__((noipa)) void this_fiber::yield() {
+  rt::Reactor* reactor = rt::reactor_of_thread;
+  if (reactor == nullptr || !reactor->on_fiber()) return std::this_thread::yield();
+  reactor->yield();
+}
+
+__attribute__((noipa)) void Waiter::await() noexcept {
+  if (state_.load(std::memory_order_acquire) == kWoken) return;
+  rt::Reactor* reactor = rt::reactor_of_thread;
+  if (reactor == nullptr || !reactor->on_fiber()) return block();
+  reactor->park(*this);
+}
+
+}  // namespace phios

@@ -52,7 +52,6 @@ class Reactor final : public IoSink {
   void push(Task* task) noexcept;  // to the back of this reactor's queue
   void yield() noexcept;           // of the current fiber
   void park(Waiter& waiter) noexcept;
-  void switch_to(Fiber* fiber) noexcept;
   void arrived(Fiber* previous) noexcept;  // the first thing after every switch
   [[noreturn]] void end_current() noexcept;
   void start_io(std::shared_ptr<IoOp> op);
@@ -87,6 +86,7 @@ class Reactor final : public IoSink {
     Nanos since = 0;
   };
 
+  void switch_to(Fiber* fiber) noexcept;
   void dispatch() noexcept;
   void service() noexcept;
   void idle() noexcept;
@@ -101,6 +101,8 @@ class Reactor final : public IoSink {
   bool finished() const noexcept;
   Nanos sleep_limit(bool watching) noexcept;
   Task* pop() noexcept;
+  void shuffle() noexcept;
+  void settle(Fiber* previous) noexcept;
   Fiber* pick_next() noexcept;
   void spill(Task* task) noexcept;
 

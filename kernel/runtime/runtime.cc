@@ -31,9 +31,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Env& env, Trace& trace, const Ru
     return fail(ErrorCode::EINVAL_,
                 fmt::format("runtime: {} fibers, 1 to {}", settled.max_fibers, kFibersMax));
   }
-#if defined(PHIOS_ASAN) || defined(PHIOS_TSAN)
-  settled.stack_bytes *= 2;  // instrumented frames are larger
-#endif
+  if (rt::kInstrumented) settled.stack_bytes *= 2;  // instrumented frames are larger
   auto stacks = TRY(rt::StackPool::reserve(settled.max_fibers, settled.stack_bytes, settled.reactors));
   rt::install_overflow_report();
   auto hub = std::make_unique<rt::Hub>(env, trace, settled, std::move(stacks));

@@ -110,6 +110,7 @@ class Waiter {
  private:
   friend class rt::Reactor;
   enum State : int { kEmpty, kParked, kBlocked, kWoken };
+  void block() noexcept;  // of a plain thread
   std::atomic<int> state_{kEmpty};
   void* fiber_ = nullptr;  // the one that is parked; written before the state says so
 };

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kAlternateBytes = 64 << 10;
 
-[[maybe_unused]] void say(const char* text, size_t bytes) {
+void say(const char* text, size_t bytes) {
   [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, text, bytes);
 }
 
@@ -43,7 +43,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
 }  // namespace
 
 void install_overflow_report() {
-#if !defined(PHIOS_ASAN) && !defined(PHIOS_TSAN)
+  if (kInstrumented) return;
   static std::once_flag once;
   std::call_once(once, [] {
     struct sigaction action{};
@@ -51,7 +51,6 @@ void install_overflow_report() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigaction(SIGSEGV, &action, &previous_action);
   });
-#endif
 }
 
 AlternateStack::AlternateStack() : memory_(kAlternateBytes) {

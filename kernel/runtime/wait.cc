@@ -1,5 +1,3 @@
-#include <thread>
-
 #include "kernel/runtime/hub.h"
 #include "kernel/runtime/reactor.h"
 #include "kernel/runtime/runtime.h"
@@ -22,10 +20,7 @@ void Waiter::wake() noexcept {
   }
 }
 
-void Waiter::await() noexcept {
-  if (state_.load(std::memory_order_acquire) == kWoken) return;
-  rt::Reactor* reactor = rt::this_reactor();
-  if (reactor != nullptr && reactor->on_fiber()) return reactor->park(*this);
+void Waiter::block() noexcept {
   int expected = kEmpty;
   if (!state_.compare_exchange_strong(expected, kBlocked, std::memory_order_acq_rel)) return;
   while (state_.load(std::memory_order_acquire) == kBlocked) state_.wait(kBlocked);
@@ -36,12 +31,6 @@ namespace this_fiber {
 bool active() noexcept {
   const rt::Reactor* reactor = rt::this_reactor();
   return reactor != nullptr && reactor->on_fiber();
-}
-
-void yield() {
-  rt::Reactor* reactor = rt::this_reactor();
-  if (reactor == nullptr || !reactor->on_fiber()) return std::this_thread::yield();
-  reactor->yield();
 }
 
 void sleep_until(Runtime& runtime, Nanos deadline) {
