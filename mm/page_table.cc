@@ -34,7 +34,7 @@ struct PageTable::Node {
   explicit Node(bool is_leaf) : leaf(is_leaf) {}
   std::atomic<uint32_t> refs{1};
   const bool leaf;
-  uint8_t count = 0;  // entries in use, from the first on
+  uint32_t count = 0;  // entries in use, from the first on
 
   bool unique() const { return refs.load(std::memory_order_acquire) == 1; }
 };

@@ -82,7 +82,7 @@ Result<std::string> add_integers(std::string_view a, std::string_view b) {
                      std::from_chars(b.data(), b.data() + b.size(), y).ec == std::errc();
   if (small && !__builtin_add_overflow(x, y, &sum)) return std::to_string(sum);
   constexpr int kDecimal = 10;
-  const std::string digits =
+  std::string digits =
       mpz_class(mpz_class(std::string(a), kDecimal) + mpz_class(std::string(b), kDecimal)).get_str();
   if (digits.size() > PHI_CELL_MAX) {
     return fail(ErrorCode::ETOOBIG_,

@@ -118,11 +118,11 @@ std::expected<std::string, SourceError> take_front(Lines& lines) {
   Lines ahead = lines;
   std::string_view line;
   if (!ahead.next(line) || line != kFrontLine) return std::string();
-  const char* begin = ahead.rest.data();
+  const std::string_view body = ahead.rest;
   while (ahead.next(line)) {
     if (line != kFrontLine) continue;
     lines = ahead;
-    return std::string(begin, line.data());
+    return std::string(body.substr(0, static_cast<size_t>(line.data() - body.data())));
   }
   return error(1, "the front matter that begins here has no second --- line");
 }
