@@ -34,11 +34,14 @@ uint32_t frames_for(const ModelInfo& info, uint64_t kv_bytes) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads) {
-  const NativeModelOptions options{.threads = threads};
+  const NativeOptions options{.threads = threads};
   if (name == "null") return make_null_model({});
   if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
-  if (name == "random") return open_random_nano(embedded_model(), options);
-  if (name == "shuffled") return open_shuffled_nano(embedded_model(), options);
+  if (name == "random") return open_native_model(make_random_model({}), "random", options);
+  if (name == "shuffled") {
+    const Gguf file = TRY(Gguf::parse(embedded_model(), "phi-nano"));
+    return open_native_model(shuffle_weights(file, 1), "shuffled", options);
+  }
   return open_native_model(name, options);
 }
 
@@ -54,6 +57,7 @@ struct System::Parts {
   std::unique_ptr<ProgramRegistry> programs;
   std::unique_ptr<DurableCells> durable;
   std::unique_ptr<ToolDriver> tools;
+  std::vector<Error> tool_problems;  // broken manifests; the other tools work
   std::unique_ptr<RetrievalDriver> retrieval;
   std::unique_ptr<SolverDriver> solvers;
   std::unique_ptr<Runtime> runtime;
@@ -92,7 +96,7 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
   std::vector<std::string> directories = config.program_path;
   directories.push_back(home + "/programs");
   p.programs = std::make_unique<ProgramRegistry>(std::move(directories), embedded_programs());
-  p.tools = TRY(open_tools(*p.env, {home + "/tools"}));
+  p.tools = TRY(open_tools(*p.env, {home + "/tools"}, &p.tool_problems));
   p.solvers = TRY(open_solvers(*p.env));
   p.retrieval = TRY(open_retrieval(*p.env, home));
   std::string no_durable_why;

@@ -48,11 +48,12 @@ void NamedContexts::drop_all(const std::string& prefix) {
 Result<Matcher> MaskTables::matcher(const GrammarSpec& spec) {
   std::shared_ptr<const Grammar> grammar = TRY(Grammar::compile(spec));
   std::lock_guard lock(mutex_);
-  auto it = tables_.find(grammar->id());
+  const uint64_t id = grammar->id();
+  auto it = tables_.find(id);
   if (it == tables_.end()) {
     if (tables_.size() >= kMax) tables_.clear();
     auto masks = make_mask_table(grammar, vocabulary_);
-    it = tables_.emplace(grammar->id(), std::pair(std::move(grammar), std::move(masks))).first;
+    it = tables_.emplace(id, std::pair(std::move(grammar), std::move(masks))).first;
   }
   return Matcher(it->second.first, it->second.second);
 }

@@ -23,18 +23,19 @@ Reply exit_reply(const Process& child) {
 
 }  // namespace
 
+// A slot is used again only when every other has been: pids stay small, and an old one stays recognisable for long.
 Result<Pid> ProcessTable::take_slot() {
-  if (!free_.empty()) {
-    const uint32_t index = free_.back();
-    free_.pop_back();
-    return Pid::make(index, slots_[index].generation);
+  if (slots_.size() <= PHI_PROCESSES_MAX) {
+    slots_.emplace_back();
+    return Pid::make(static_cast<uint32_t>(slots_.size() - 1), 0);
   }
-  if (slots_.size() > PHI_PROCESSES_MAX) {
+  if (free_.empty()) {
     return fail(ErrorCode::ELIMIT_,
                 fmt::format("processes: all {} are in use; WAIT for some to reap them", PHI_PROCESSES_MAX));
   }
-  slots_.emplace_back();
-  return Pid::make(static_cast<uint32_t>(slots_.size() - 1), 0);
+  const uint32_t index = free_.front();
+  free_.pop_front();
+  return Pid::make(index, slots_[index].generation);
 }
 
 void ProcessTable::release_slot(Pid pid) {

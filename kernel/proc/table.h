@@ -6,6 +6,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,7 +74,7 @@ class ProcessTable {
   mutable std::mutex mutex_;  // guards what follows, and children_ and waiters_ of every process
   std::condition_variable gone_;
   std::vector<SlotEntry> slots_{1};  // slot 0 is no process
-  std::vector<uint32_t> free_;
+  std::deque<uint32_t> free_;
   std::vector<std::weak_ptr<ProcessGroup>> groups_;
   uint64_t next_group_ = 1;
   size_t alive_ = 0;

@@ -1,0 +1,207 @@
+// model info, tokenize, generate: the model by itself, for comparison with other engines.
+#include <fmt/core.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kernel/boot/cmd/command.h"
+#include "kernel/sched/sampler.h"
+#include "mm/page_table.h"
+
+namespace phios {
+
+namespace {
+
+constexpr size_t kTextMax = size_t{64} << 20;
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream in(path == "-" ? "/dev/stdin" : path, std::ios::binary);
+  if (!in) return fail(ErrorCode::ENOENT_, fmt::format("{}: cannot be read", path));
+  std::stringstream text;
+  text << in.rdbuf();
+  if (text.view().size() > kTextMax) return fail(ErrorCode::ETOOBIG_, fmt::format("{}: over {} bytes", path, kTextMax));
+  return std::move(text).str();
+}
+
+Result<int> info(const CommandContext& context) {
+  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
+  const ModelInfo& m = model->info();
+  const nlohmann::ordered_json all = {{"name", m.name},
+                                      {"architecture", m.architecture},
+                                      {"parameters", m.parameters},
+                                      {"file_bytes", m.file_bytes},
+                                      {"vocabulary", m.n_vocab},
+                                      {"layers", m.n_layers},
+                                      {"embedding", m.n_embd},
+                                      {"heads", m.n_heads},
+                                      {"kv_heads", m.n_kv_heads},
+                                      {"head_dim", m.head_dim},
+                                      {"context_length", m.context_length},
+                                      {"kv_bytes_per_token", m.kv.frame_bytes() / PHI_PAGE_TOKENS},
+                                      {"chat_template", m.chat_template},
+                                      {"markers_are_tokens", model->tokenizer().marker("<|phi_sys|>") >= 0},
+                                      {"id", fmt::format("{:016x}", m.id)}};
+  if (context.json) {
+    fmt::print("{}\n", all.dump());
+  } else {
+    for (const auto& [key, value] : all.items()) fmt::print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return 0;
+}
+
+struct TokenizeOptions {
+  std::string file, text;
+  bool bos = false, special = false;
+};
+
+Result<int> tokenize(const CommandContext& context, const TokenizeOptions& options) {
+  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
+  const Tokenizer& tokenizer = model->tokenizer();
+  const std::string text = options.file.empty() ? options.text : TRY(read_text(options.file));
+  std::vector<Token> tokens = tokenizer.encode(text, options.special);
+  if (options.bos && tokenizer.bos() >= 0) tokens.insert(tokens.begin(), tokenizer.bos());
+  if (context.json) {
+    fmt::print("{}\n", nlohmann::json(tokens).dump());
+    return 0;
+  }
+  for (size_t i = 0; i < tokens.size(); i++) fmt::print("{}{}", i == 0 ? "" : " ", tokens[i]);
+  fmt::print("\n");
+  return 0;
+}
+
+struct GenerateOptions {
+  std::string prompt, file, logits;
+  uint32_t n = 64;
+  SamplerParams sampling;
+  bool special = false, ignore_end = false;
+};
+
+// One sequence by itself: the pages, the pass, and what each pass leaves.
+class Generation final : private PassTail {
+ public:
+  static Result<std::unique_ptr<Generation>> make(Model& model, uint32_t positions, const SamplerParams& sampling, uint64_t seed) {
+    auto pool = TRY(FramePool::create(model.info().kv, positions / PHI_PAGE_TOKENS + 2));
+    return std::unique_ptr<Generation>(new Generation(model, std::move(pool), SamplerState(sampling, seed)));
+  }
+  // Computes tokens; the next one, and its logits in last().
+  Result<Token> step(std::span<const Token> tokens) {
+    while (!tokens.empty()) {
+      const auto chunk = tokens.first(std::min<size_t>(tokens.size(), model_.max_pass_positions()));
+      tokens = tokens.subspan(chunk.size());
+      const uint32_t first = pages_.positions();
+      TRY(pages_.append(static_cast<uint32_t>(chunk.size())));
+      std::vector<KvSpan> view;
+      pages_.view(view);
+      PassItem item;
+      item.tokens = chunk;
+      item.first_pos = first;
+      item.kv = view;
+      item.want_logits = tokens.empty();
+      TRY(model_.forward({&item, 1}, *this));
+    }
+    return next_;
+  }
+  const std::vector<float>& last() const { return last_; }
+
+ private:
+  Generation(Model& model, std::unique_ptr<FramePool> pool, SamplerState sampler)
+      : model_(model), pool_(std::move(pool)), pages_(*pool_), sampler_(sampler) {}
+  void on_logits(size_t, uint32_t, std::span<float> logits) noexcept override {
+    last_.assign(logits.begin(), logits.end());
+    next_ = sample(sampler_, logits, {});
+  }
+
+  Model& model_;
+  std::unique_ptr<FramePool> pool_;
+  PageTable pages_;
+  SamplerState sampler_;
+  std::vector<float> last_;
+  Token next_ = -1;
+};
+
+Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
+  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
+  const Tokenizer& tokenizer = model->tokenizer();
+  std::vector<Token> tokens;
+  if (tokenizer.adds_bos() && tokenizer.bos() >= 0) tokens.push_back(tokenizer.bos());
+  const std::vector<Token> prompt = tokenizer.encode(options.file.empty() ? options.prompt : TRY(read_text(options.file)), options.special);
+  tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+  if (tokens.empty()) return fail(ErrorCode::EINVAL_, "the prompt is empty, and this model has no token that begins a text");
+  const uint64_t positions = tokens.size() + options.n;
+  if (positions > model->info().context_length) {
+    return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", tokens.size(), options.n, model->info().context_length));
+  }
+  auto generation = TRY(Generation::make(*model, static_cast<uint32_t>(positions), options.sampling, context.config.seed));
+  std::FILE* logits = nullptr;
+  if (!options.logits.empty() && !(logits = std::fopen(options.logits.c_str(), "wb"))) {
+    return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", options.logits));
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closes(logits, [](std::FILE* file) { return file ? std::fclose(file) : 0; });
+  std::vector<Token> made;
+  Token next = TRY(generation->step(tokens));
+  for (uint32_t i = 0; i < options.n; i++) {
+    const std::vector<float>& row = generation->last();
+    if (logits && std::fwrite(row.data(), sizeof(float), row.size(), logits) != row.size()) {
+      return fail(ErrorCode::EIO_, fmt::format("{}: the disk took only a part", options.logits));
+    }
+    if (tokenizer.is_end(next) && !options.ignore_end) break;
+    made.push_back(next);
+    if (!context.json) {
+      fmt::print("{}", tokenizer.bytes(next));
+      std::fflush(stdout);
+    }
+    if (i + 1 < options.n) next = TRY(generation->step({&next, 1}));
+  }
+  if (context.json) {
+    std::string text;
+    for (const Token token : made) text += tokenizer.bytes(token);
+    fmt::print("{}\n", nlohmann::json{{"tokens", made}, {"text", text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else {
+    fmt::print("\n");
+  }
+  return 0;
+}
+
+template <class Run>
+auto callback(CommandContext& context, Run run) {
+  return [&context, run] {
+    const Result<int> status = run();
+    context.status = status ? *status : report(status.error());
+  };
+}
+
+}  // namespace
+
+void add_model_commands(CLI::App& app, CommandContext& context) {
+  CLI::App* model = app.add_subcommand("model", "what a model file holds");
+  model->require_subcommand(1);
+  model->add_subcommand("info", "shape, vocabulary and chat template of --model")->callback(callback(context, [&context] { return info(context); }));
+
+  auto t = std::make_shared<TokenizeOptions>();
+  CLI::App* command = app.add_subcommand("tokenize", "print the token ids of a text: no BOS, and no special tokens in the text, unless asked");
+  command->add_option("--file", t->file, "the text's file, or -")->type_name("FILE");
+  command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
+  command->add_flag("--bos", t->bos, "begin with the token that begins a text");
+  command->add_flag("--special", t->special, "special tokens that the text spells become tokens");
+  command->callback(callback(context, [&context, t] { return tokenize(context, *t); }));
+
+  auto g = std::make_shared<GenerateOptions>();
+  command = app.add_subcommand("generate", "plain generation, no kernel around it");
+  command->footer("--logits writes float32, little-endian: a row of the vocabulary's size for each generated token, before temperature.");
+  command->add_option("--prompt", g->prompt, "the text to go on from");
+  command->add_option("--file", g->file, "its file, or -")->excludes("--prompt")->type_name("FILE");
+  command->add_option("--n", g->n, "tokens to generate")->check(CLI::Range(1, PHI_CONTEXT_MAX));
+  command->add_option("--temp", g->sampling.temperature, "0 is greedy")->check(CLI::Range(0.0, 100.0));
+  command->add_option("--top-k", g->sampling.top_k, "0: all");
+  command->add_option("--top-p", g->sampling.top_p, "1: all")->check(CLI::Range(0.0, 1.0));
+  command->add_option("--min-p", g->sampling.min_p, "0: all")->check(CLI::Range(0.0, 1.0));
+  command->add_option("--logits", g->logits, "where the logits go")->type_name("FILE");
+  command->add_flag("--special", g->special, "special tokens that the prompt spells become tokens");
+  command->add_flag("--ignore-end", g->ignore_end, "go on past the model's end of text");
+  command->callback(callback(context, [&context, g] { return generate(context, *g); }));
+}
+
+}  // namespace phios
