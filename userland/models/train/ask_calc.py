@@ -72,7 +72,7 @@ STORIES = [
     ([["{N} had some {I}.", "{N} had a few {I}.", "There were some {I} in {P}."], ["{He} gave {b} away.", "{He} ate {b} of them.", "{M} took {b} {I}.", "{He} sold {b}."], ["Now {he} has {a} left.", "Now there are {a}.", "There are {a} {I} left."],
       ["How many {I} were there at first?", "How many did {N} have before?", "How many {I} did {he} start with?"]], "a + b", ""),
     ([["{N} had {b} {I}.", "There were {b} {I} in {P}.", "{N} began with {b} {I}."], ["After {he} bought some more {he} had {a}.", "{M} gave {him} some more, and now {he} has {a}.", "Now there are {a} {I}.", "{He} needs {a} {I}.", "{He} found some, and now {he} has {a}."],
-      ["How many did {he} get?", "How many were added?", "How many more does {he} need?", "How many {I} did {he} find?", "How many more {I} are there?"]], "a - b", "a>b"),
+      ["How many did {he} get?", "How many were added?", "How many more does {he} need?", "How many {I} did {he} find?"]], "a - b", "a>b"),
     ([["{N} had {a} {I}.", "There were {a} {I} in {P}."], ["{He} lost some and now {he} has {b}.", "{He} gave some to {M} and kept {b}.", "Now only {b} are left.", "{He} ate some of them. There are {b} left."],
       ["How many did {he} lose?", "How many did {he} give away?", "How many {I} are gone?", "How many {I} did {he} eat?", "How many were taken?"]], "a - b", "a>b"),
     ([["There are {a} {I} in {P}, and {b} of them are {C}.", "{N} has {a} {I}. {b} are {C} and the rest are {D}.", "{a} children are in {P}. {b} of them are girls.", "Of {a} {I}, {b} are {C}."],
@@ -221,10 +221,12 @@ def sample(r, progress=1.0):
     text, expression = story(r) if r.random() < 0.8 else plain(r)
     c = Context(substitute(ASK, {"1": text}))
     c.frame(f'TOOL calc "{expression}"')
+    if r.random() < 0.6:
+        return c
     value = evaluate(expression)
     if value is None or r.random() < 0.03:
         return c.ret(r.choice(ERRORS)).frame('EXIT "?"')
     return c.ret(value).frame("EXIT " + word(value))
 
 
-FAMILIES = {"calc": (sample, 2.0)}
+FAMILIES = {"calc": (sample, 3.0)}

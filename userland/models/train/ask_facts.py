@@ -268,20 +268,22 @@ def sample(r, progress=1.0):
     text = roughen(r, ask(r, key, questions, e))
     c = Context(substitute(ASK, {"1": text})).frame(f"RETRIEVE {quote(e + ' ' + key)} k=2")
     x = r.random()
+    if r.random() < 0.5:
+        return c
     if x < 0.05:
         return c.ret(r.choice(FAILURES)).frame('EXIT "?"')
     if x < 0.07:
         return c.ret("").frame('EXIT "?"')
     v = value(r)
-    long = r.choice([1, 1, 1, 2, 2, 3, 5])
+    long = r.choice([0, 0, 1, 1, 1, 2, 2, 3, 5])
     known = r.random() < 0.9
     twin = e if r.random() < 0.25 else KINDS[kind][0](r)
     passages = [passage(r, kind, e, relation, v if known else None, long)]
     if twin == e:
-        passages.append(passage(r, kind, e, relation, None, r.randint(1, long)))
+        passages.append(passage(r, kind, e, relation, None, r.randint(min(1, long), long)))
     elif r.random() < 0.9:
         other = kind if r.random() < 0.8 else r.choice(list(KINDS))
-        passages.append(passage(r, other, twin if other == kind else KINDS[other][0](r), relation if other == kind else KINDS[other][3][0], value(r) if other == kind and r.random() < 0.7 else None, r.randint(1, long)))
+        passages.append(passage(r, other, twin if other == kind else KINDS[other][0](r), relation if other == kind else KINDS[other][3][0], value(r) if other == kind and r.random() < 0.7 else None, r.randint(min(1, long), long)))
     if r.random() < 0.3:
         r.shuffle(passages)
     c.ret(" ".join(quote(p) for p in passages))
@@ -289,4 +291,4 @@ def sample(r, progress=1.0):
     return c.frame(f"EXIT {quote(v if whole else '?')}")
 
 
-FAMILIES = {"fact": (sample, 1.7)}
+FAMILIES = {"fact": (sample, 2.6)}

@@ -139,4 +139,4 @@ def stored_sample(r, progress=1.0):
     return Context(substitute(ASK, {"1": stored(r, r.choice([10, 40, 80, 120, 200, 400, 700]))})).frame("EXEC stored")
 
 
-FAMILIES = {"other": (outside_sample, 1.6), "puzzle": (puzzle_sample, 0.4), "stored": (stored_sample, 0.25)}
+FAMILIES = {"other": (outside_sample, 2.0), "puzzle": (puzzle_sample, 0.35), "stored": (stored_sample, 0.15)}

@@ -9,9 +9,9 @@ from model import EOT
 # family → (generator, share of the samples)
 FAMILIES = {
     "isa": (isa.sample, 3.0),
-    "utm": (utm.sample, 1.5),
+    "utm": (utm.sample, 4.0),
     "sentence": (logic.sample, 2.2),
-    "query": (logic.query_sample, 0.6),
+    "query": (logic.query_sample, 0.4),
 }
 for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
     try:

@@ -23,7 +23,24 @@ def state(r):
     return name + r.choice(["", "", "", "_" + pseudo(r, 1, 1), str(r.randint(0, 9)), "-" + r.choice("lrab")])
 
 
+def table(r):
+    """The same look-up, barer and denser: lines of two words, then several reads of the one context."""
+    if r.random() < 0.6:
+        keys = r.sample("abcdefghij0123456789", r.randint(2, 6))
+        values = [r.choice("uvwxyzABCDEF") for _ in keys]
+    else:
+        keys = list({r.choice([letters(r, 1, 1), str(r.randint(0, 9)), letters(r, 1, 3), str(r.randint(0, 99))]) for _ in range(r.randint(2, 7))})
+        values = [state(r) if r.random() < 0.5 else r.choice(keys) for _ in keys]
+    c = Context("".join(f"{k}: {v}\n" for k, v in zip(keys, values)))
+    for _ in range(r.randint(6, 12)):
+        i = r.randrange(len(keys))
+        c.text(f"Read {keys[i]}\n" if r.random() < 0.5 else f"{keys[i]}:\n").frame(f"PRINT {values[i]}").ret().end()
+    return c
+
+
 def sample(r, progress=1.0):
+    if r.random() < 0.55:
+        return table(r)
     symbols = list(r.choice(SYMBOLS))
     if r.random() < 0.25:
         symbols = list({letters(r, 1, 4) if r.random() < 0.5 else str(r.randint(0, 99)) for _ in range(r.randint(2, 6))})
@@ -37,7 +54,8 @@ def sample(r, progress=1.0):
     base = "" if r.random() < 0.85 else "A Turing machine.\n"
     c = Context(base)
     read = r.choice(symbols)
-    c.text("".join(f"{s}: {w} {m} {n}\n" for s, (w, m, n) in rules.items()) + f"Read {read}\n")
+    last = f"Read {read}\n" if r.random() < 0.5 else f"{read}:\n"
+    c.text("".join(f"{s}: {w} {m} {n}\n" for s, (w, m, n) in rules.items()) + last)
     write, move, following = rules[read]
     c.frame(f"WRITE @i {write}").ret()
     c.frame(f"ADD i {move}").ret(str(head + int(move)))
