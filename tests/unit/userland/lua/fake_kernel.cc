@@ -255,3 +255,12 @@ size_t phi_call_table(const phi_call_info** out) {
   *out = phios::test::table().data();
   return phios::test::table().size();
 }
+
+size_t phi_program_list(phi_kernel*, char* buf, size_t cap) {
+  std::string all;
+  for (const auto& [name, program] : current->programs) all += name + '\0';
+  size_t n = std::min(all.size(), cap - 1);
+  std::memcpy(buf, all.data(), n);
+  buf[n] = '\0';
+  return all.size();
+}
