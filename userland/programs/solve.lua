@@ -6,10 +6,9 @@
 --
 -- With `keep` the answer is durable. What the model was not taught ends with one line that begins "not taught:";
 -- in a solve that another solve's model started, with "?", the model's own word for it.
--- Start it in a process group of its own: the solves of one question share their group's cells.
 
 local ATTEMPTS <const> = 3 -- of ask and verify
-local LIVE_MAX <const> = 64 -- solves of one question at a time: what a model that divides without end comes to
+local DEPTH_MAX <const> = 4 -- solves inside solves: what a model that divides without end comes to
 local NOT_TAUGHT <const> =
   "not taught: this model was not trained for such a question; try a larger one with --model FILE.gguf"
 local FINAL <const> = { ELIMIT = true, EINTR = true, ETIMEDOUT = true } -- another attempt would end the same way
@@ -51,14 +50,28 @@ local function verified(answer, pid)
   return not failed and verdict == "yes"
 end
 
-local function answer_of()
+-- How deep this solve is: the one above it has left its own depth in a cell named by its ask, our parent.
+local function depth_here()
+  local own = phi.proc.stat(phi.proc.self())
+  return tonumber(own and phi.mem.read("/shm/solve/ask/" .. own.ppid)) or 0
+end
+
+local function ask(attempt, depth)
+  local pid, refused = phi.proc.spawn("ask", question, { sampling = sampling_of(attempt) })
+  if not pid then error(refused) end
+  local mark = "/shm/solve/ask/" .. pid
+  phi.mem.write(mark, depth + 1)
+  local _, answer, failed = phi.proc.wait(pid)
+  phi.mem.delete(mark)
+  if FINAL[failed] then error(failed .. ": ask: " .. answer, 0) end
+  return not failed and answer or nil, pid
+end
+
+local function answer_of(depth)
   for attempt = 1, ATTEMPTS do
-    local pid, refused = phi.proc.spawn("ask", question, { sampling = sampling_of(attempt) })
-    if not pid then error(refused) end
-    local _, answer, failed = phi.proc.wait(pid)
-    if FINAL[failed] then error(failed .. ": ask: " .. answer, 0) end
-    if not failed and (answer == "?" or answer == "") then return nil end -- its own word: it was not taught this
-    if not failed and verified(answer, pid) then return answer end
+    local answer, pid = ask(attempt, depth)
+    if answer == "?" or answer == "" then return nil end -- its own word: it was not taught this
+    if answer and verified(answer, pid) then return answer end
   end
   return nil
 end
@@ -67,9 +80,8 @@ local cell = cell_for(question)
 local known = remembered(cell)
 if known then return known end
 
-local live = phi.mem.add("/shm/solve/live", 1) -- nil where this process may not write
-local answer = (tonumber(live) or 1) <= LIVE_MAX and answer_of() or nil
-if live then phi.mem.add("/shm/solve/live", -1) end
-if not answer then return tonumber(live) == 1 and NOT_TAUGHT or "?" end
+local depth = depth_here()
+local answer = depth < DEPTH_MAX and answer_of(depth) or nil
+if not answer then return depth == 0 and NOT_TAUGHT or "?" end
 phi.mem.write(cell, phi.json.encode({ question = question, answer = answer }))
 return answer

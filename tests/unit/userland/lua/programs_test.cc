@@ -27,7 +27,7 @@ TEST_F(Programs, SolveAnswersAndRemembers) {
   verdict("yes");
   EXPECT_EQ(run("solve", {"What is 7 + 7?"}).value, "14");
   EXPECT_EQ(kernel_.spawned.size(), 2u);
-  EXPECT_EQ(kernel_.shared["/shm/solve/live"], "0");
+  EXPECT_EQ(kernel_.shared.size(), 1u) << "only the answer stays";
   EXPECT_EQ(run("solve", {"What is 7 + 7?"}).value, "14");
   EXPECT_EQ(kernel_.spawned.size(), 2u);
 }
@@ -48,8 +48,19 @@ TEST_F(Programs, SolveSaysWhatTheModelWasNotTaught) {
   EXPECT_THAT(end.value, StartsWith("not taught: "));
   EXPECT_THAT(end.value, HasSubstr("--model"));
   EXPECT_EQ(kernel_.spawned.size(), 1u);
-  kernel_.shared["/shm/solve/live"] = "1";
+}
+
+TEST_F(Programs, SolveInsideSolve) {
+  kernel_.programs["ask"] = [](const FakeSpawn&) -> FakeEnd { return {PHI_OK, "?"}; };
+  kernel_.handlers[PHI_SYS_proc_stat] = [](phi_proc&, const FakeKernel::Args&) -> FakeEnd {
+    return {PHI_OK, R"({"ppid":5})"};
+  };
+  kernel_.shared["/shm/solve/ask/5"] = "1";
   EXPECT_EQ(run("solve", {"Write a poem"}).value, "?");
+  EXPECT_EQ(kernel_.spawned.size(), 1u);
+  kernel_.shared["/shm/solve/ask/5"] = "4";
+  EXPECT_EQ(run("solve", {"Write a poem"}).value, "?");
+  EXPECT_EQ(kernel_.spawned.size(), 1u) << "too deep: it does not even ask";
 }
 
 TEST_F(Programs, SolveRetriesWithOtherSampling) {
