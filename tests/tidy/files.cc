@@ -100,7 +100,7 @@ Findings check_lengths(const Tree& tree) {
   Findings found;
   const std::map<std::string, size_t> listed = read_long_files(tree);
   for (const auto& [path, text] : tree) {
-    if (!is_source(path)) continue;
+    if (!is_source(path) || is_generated(text)) continue;
     const size_t lines = lines_of(text).size();
     const auto entry = listed.find(path);
     if (entry == listed.end()) {

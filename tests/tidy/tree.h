@@ -26,6 +26,9 @@ std::string_view stem_of(std::string_view path);
 
 // C, C++ and .def: what the preprocessor sees.
 bool is_code(std::string_view path);
+// Written by a program of ours, as its first line says: neither its length nor its layout is anyone's to
+// mend.
+bool is_generated(std::string_view text);
 // Does `text` hold `word` with no letter, digit or underscore on either side?
 bool has_word(std::string_view text, std::string_view word);
 
