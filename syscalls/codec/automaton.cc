@@ -211,7 +211,7 @@ class Determiniser {
 // Walks the product of two automata breadth first; `b` may be dead while `a` goes on.
 class Product {
  public:
-  Product(const Automaton& a, const Automaton& b) : a_(a), b_(b) {
+  Product(const Automaton& a, const Automaton& b) {
     // One byte for each pair of classes stands for all of them.
     std::map<std::pair<uint8_t, uint8_t>, uint8_t> pairs;
     for (size_t byte = 0; byte < 256; ++byte) {
@@ -247,8 +247,6 @@ class Product {
   std::array<uint8_t, 256> class_of{};
 
  private:
-  const Automaton& a_;
-  const Automaton& b_;
   std::unordered_map<uint64_t, uint32_t> index_;
 };
 

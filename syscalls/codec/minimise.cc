@@ -2,6 +2,7 @@
 // brief practical DFA minimization", Information Processing Letters 112 (2012). O(transitions × log states).
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "syscalls/codec/automaton.h"
@@ -112,8 +113,9 @@ Partition refine(const Automaton& in, std::vector<Edge>& edges, const std::vecto
   for (uint32_t state = 0; state < in.size(); ++state)
     if (in.accepting[state] && useful[state]) blocks.mark(state);
   blocks.split();
-  std::stable_sort(edges.begin(), edges.end(),
-                   [](const Edge& a, const Edge& b) { return a.label < b.label; });
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) {
+    return std::tie(a.label, a.tail) < std::tie(b.label, b.tail);
+  });
   const auto n_edges = static_cast<uint32_t>(edges.size());
   Partition cords(n_edges);
   cords.first.clear();
