@@ -56,10 +56,11 @@ Status Forward::make_buffers() {
   const struct {
     Buffer* buffer;
     size_t rows, width;
-  } wanted[] = {
-      {&x_, max_rows_, c_.n_embd},    {&h_, max_rows_, c_.n_embd},    {&q_, max_rows_, c_.q_size()},
-      {&k_, max_rows_, c_.kv_size()}, {&v_, max_rows_, c_.kv_size()}, {&att_, max_rows_, c_.q_size()},
-      {&gate_, max_rows_, c_.n_ff},   {&up_, max_rows_, c_.n_ff},     {&logits_, logit_rows_, c_.n_vocab}};
+  } wanted[] = {{&x_, max_rows_, c_.n_embd},         {&h_, max_rows_, c_.n_embd},
+                {&q_, max_rows_, c_.q_size()},       {&k_, max_rows_, c_.kv_size()},
+                {&v_, max_rows_, c_.kv_size()},      {&att_, max_rows_, c_.q_size()},
+                {&gate_, max_rows_, c_.n_ff},        {&up_, max_rows_, c_.n_ff},
+                {&logits_, logit_rows_, c_.n_vocab}, {&state_, max_rows_, 2 * size_t{c_.n_heads}}};
   size_t bytes = 0;
   for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
   arena_ = TRY(Arena::create(bytes));
@@ -174,19 +175,17 @@ void Forward::turn_and_store(uint32_t layer, size_t r) {
 void Forward::attend(uint32_t layer, size_t r) {
   const Row& row = rows_[r];
   const KvShape shape = c_.kv();
-  const size_t group = c_.n_heads / c_.n_kv_heads;
-  for (uint32_t head = 0; head < c_.n_kv_heads; ++head) {
-    const size_t at = head * group * c_.head_dim;
-    kernels_.attend({.kv = items_[row.item].kv,
-                     .k_offset = shape.offset(layer, 0, head),
-                     .v_offset = shape.offset(layer, 1, head),
-                     .head_dim = c_.head_dim,
-                     .q_heads = group,
-                     .last_pos = row.position,
-                     .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
-                     .q = q_.row(r) + at,
-                     .out = att_.row(r) + at});
-  }
+  kernels_.attend({.kv = items_[row.item].kv,
+                   .k_offset = shape.offset(layer, 0, 0),
+                   .v_offset = shape.offset(layer, 1, 0),
+                   .head_dim = c_.head_dim,
+                   .n_kv_heads = c_.n_kv_heads,
+                   .group = c_.n_heads / c_.n_kv_heads,
+                   .last_pos = row.position,
+                   .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
+                   .q = q_.row(r),
+                   .out = att_.row(r),
+                   .state = state_.row(r)});
 }
 
 // Behind the last layer's keys and values only the rows that somebody asked for are computed.

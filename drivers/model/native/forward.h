@@ -71,7 +71,7 @@ class Forward {
   WorkerPool pool_;
   uint32_t max_rows_;
   Arena arena_;
-  Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
+  Buffer x_, h_, q_, k_, v_, att_, gate_, up_, state_, logits_;
   size_t logit_rows_ = 0;                     // that logits_ holds at once
   std::vector<float> turns_;                  // angles of the first positions
   std::vector<float> far_turns_;              // and of the rows of this pass that lie beyond them

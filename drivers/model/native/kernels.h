@@ -48,17 +48,19 @@ struct ProductRows {
   bool add = false;             // y += instead of y =
 };
 
-// One key/value head of one row's attention, with the query heads that share it.
+// One row's attention over the pages of its sequence.
 struct AttentionRow {
   std::span<const KvSpan> kv;
-  size_t k_offset = 0;  // of this layer's and head's keys in a frame, in elements
+  size_t k_offset = 0;  // of this layer's keys in a frame, in elements; heads follow each other
   size_t v_offset = 0;
-  size_t head_dim = 0;
-  size_t q_heads = 0;
+  size_t head_dim = 0;  // a multiple of 16
+  size_t n_kv_heads = 0;
+  size_t group = 0;       // query heads that share a key/value head
   uint32_t last_pos = 0;  // the row's own position: the last that it sees
   float scale = 1;
-  const float* q = nullptr;  // [q_heads][head_dim]
-  float* out = nullptr;      // [q_heads][head_dim]
+  const float* q = nullptr;  // [n_kv_heads × group][head_dim]
+  float* out = nullptr;      // the same
+  float* state = nullptr;    // scratch: 2 × n_kv_heads × group
 };
 
 struct Kernels {

@@ -42,13 +42,26 @@ void product_tile(const typename Element<type>::Type* w, size_t panels, size_t n
   const float* x = rows.x + first_row * rows.x_stride;
   const size_t step = panels * kLanes;
   for (size_t k = 0; k < n_in; ++k, w += step) {
-    Vec in[R];
-    for (int r = 0; r < R; ++r) in[r] = vec_set(x[static_cast<size_t>(r) * rows.x_stride + k]);
-    for (int g = 0; g < G; ++g)
-      for (int p = 0; p < P; ++p) {
-        const Vec weights = load_weights<type>(w + static_cast<size_t>(g) * kGroup * n_in + p * kLanes);
-        for (int r = 0; r < R; ++r) acc[r][g * P + p] = vec_fma(in[r], weights, acc[r][g * P + p]);
+    const auto weights = [&](int i) {
+      return load_weights<type>(w + static_cast<size_t>(i / P) * kGroup * n_in + i % P * kLanes);
+    };
+    const auto input = [&](int r) { return vec_set(x[static_cast<size_t>(r) * rows.x_stride + k]); };
+    // Registers hold the smaller side, the other passes by.
+    if constexpr (R <= G * P) {
+      Vec in[R];
+      for (int r = 0; r < R; ++r) in[r] = input(r);
+      for (int i = 0; i < G * P; ++i) {
+        const Vec weight = weights(i);
+        for (int r = 0; r < R; ++r) acc[r][i] = vec_fma(in[r], weight, acc[r][i]);
       }
+    } else {
+      Vec weight[G * P];
+      for (int i = 0; i < G * P; ++i) weight[i] = weights(i);
+      for (int r = 0; r < R; ++r) {
+        const Vec in = input(r);
+        for (int i = 0; i < G * P; ++i) acc[r][i] = vec_fma(in, weight[i], acc[r][i]);
+      }
+    }
   }
   for (int r = 0; r < R; ++r) {
     float* y = rows.y + (first_row + static_cast<size_t>(r)) * rows.y_stride + column;
@@ -184,56 +197,72 @@ inline void add_values(const uint16_t* values, size_t stride, const float* weigh
 }
 
 // Online softmax, one page at a time: the result depends on the pages' places, not on how the row got here.
-struct OnlineSoftmax {
-  float peak = -INFINITY;
-  float sum = 0;
-
-  // Scores (unscaled) become weights; returns the factor for what was summed up before.
-  float step(Vec scores, unsigned n, float scale, float* weights) {
-    const Vec scaled = vec_keep(vec_mul(scores, vec_set(scale)), n, -INFINITY);
-    const float page_peak = vec_max(scaled);
-    const float new_peak = page_peak > peak ? page_peak : peak;
-    Vec shift = vec_set(-new_peak);
-    const Vec w = vec_keep(vec_exp(vec_add(scaled, shift)), n, 0.0f);
-    float keep = 1.0f;
-    if (new_peak != peak) {
-      float lanes[kLanes];
-      vec_store(lanes, vec_exp(vec_set(peak - new_peak)));
-      keep = lanes[0];
-    }
-    vec_store(weights, w);
-    sum = sum * keep + vec_sum(w);
-    peak = new_peak;
-    return keep;
+// Turns a page's scores (unscaled) into weights and returns the factor for what was summed up before.
+inline float softmax_step(Vec scores, unsigned n, float scale, float& peak, float& sum, float* weights) {
+  const Vec scaled = vec_keep(vec_mul(scores, vec_set(scale)), n, -INFINITY);
+  const float page_peak = vec_max(scaled);
+  float keep = 1.0f;
+  if (page_peak > peak) {
+    float lanes[kLanes];
+    vec_store(lanes, vec_exp(vec_set(peak - page_peak)));
+    keep = lanes[0];
+    peak = page_peak;
   }
-};
+  const Vec w = vec_keep(vec_exp(vec_add(scaled, vec_set(-peak))), n, 0.0f);
+  vec_store(weights, w);
+  sum = sum * keep + vec_sum(w);
+  return keep;
+}
 
-void attend_head(const AttentionRow& row, const float* q, float* out) {
-  OnlineSoftmax softmax;
+inline void prefetch_block(const uint16_t* block, size_t elements) {
+  constexpr size_t kLine = 64 / sizeof(uint16_t);
+  for (size_t i = 0; i < elements; i += kLine) __builtin_prefetch(block + i);
+}
+
+void attend_page(const AttentionRow& row, const uint16_t* frame, const uint16_t* next, unsigned n) {
+  const size_t block = PHI_PAGE_TOKENS * row.head_dim;  // elements of one head's keys
   float weights[PHI_PAGE_TOKENS];
-  for (size_t d = 0; d < row.head_dim; ++d) out[d] = 0;
-  for (const KvSpan& span : row.kv) {
-    if (span.first_pos > row.last_pos) break;
-    const uint32_t seen = row.last_pos - span.first_pos + 1;
-    const unsigned n = seen < span.n ? seen : span.n;
-    const auto* frame = reinterpret_cast<const uint16_t*>(span.frame);
-    const Vec scores = page_scores(frame + row.k_offset, q, row.head_dim);
-    float keep = softmax.step(scores, n, row.scale, weights);
-    const uint16_t* values = frame + row.v_offset;
-    size_t d = 0;
-    for (; d + 4 * kLanes <= row.head_dim; d += 4 * kLanes)
-      add_values<4>(values + d, row.head_dim, weights, n, keep, out + d);
-    for (; d + 2 * kLanes <= row.head_dim; d += 2 * kLanes)
-      add_values<2>(values + d, row.head_dim, weights, n, keep, out + d);
-    for (; d < row.head_dim; d += kLanes) add_values<1>(values + d, row.head_dim, weights, n, keep, out + d);
+  for (size_t head = 0; head < row.n_kv_heads; ++head) {
+    const uint16_t* keys = frame + row.k_offset + head * block;
+    const uint16_t* values = frame + row.v_offset + head * block;
+    if (next) {  // the next page lies elsewhere in memory, where no hardware prefetcher looks
+      prefetch_block(next + row.k_offset + head * block, block);
+      prefetch_block(next + row.v_offset + head * block, block);
+    }
+    for (size_t h = head * row.group, end = h + row.group; h < end; ++h) {
+      const Vec scores = page_scores(keys, row.q + h * row.head_dim, row.head_dim);
+      const float keep = softmax_step(scores, n, row.scale, row.state[2 * h], row.state[2 * h + 1], weights);
+      float* out = row.out + h * row.head_dim;
+      size_t d = 0;
+      for (; d + 4 * kLanes <= row.head_dim; d += 4 * kLanes)
+        add_values<4>(values + d, row.head_dim, weights, n, keep, out + d);
+      for (; d + 2 * kLanes <= row.head_dim; d += 2 * kLanes)
+        add_values<2>(values + d, row.head_dim, weights, n, keep, out + d);
+      for (; d < row.head_dim; d += kLanes)
+        add_values<1>(values + d, row.head_dim, weights, n, keep, out + d);
+    }
   }
-  const float norm = softmax.sum > 0 ? 1.0f / softmax.sum : 0.0f;
-  for (size_t d = 0; d < row.head_dim; ++d) out[d] *= norm;
 }
 
 void attend(const AttentionRow& row) {
-  for (size_t h = 0; h < row.q_heads; ++h)
-    attend_head(row, row.q + h * row.head_dim, row.out + h * row.head_dim);
+  const size_t n_heads = row.n_kv_heads * row.group;
+  for (size_t h = 0; h < n_heads; ++h) {
+    row.state[2 * h] = -INFINITY;  // the largest score so far
+    row.state[2 * h + 1] = 0;      // the sum of the weights so far
+  }
+  for (size_t i = 0; i < n_heads * row.head_dim; ++i) row.out[i] = 0;
+  for (size_t i = 0; i < row.kv.size() && row.kv[i].first_pos <= row.last_pos; ++i) {
+    const KvSpan& span = row.kv[i];
+    const uint32_t seen = row.last_pos - span.first_pos + 1;
+    const bool more = i + 1 < row.kv.size() && row.kv[i + 1].first_pos <= row.last_pos;
+    attend_page(row, reinterpret_cast<const uint16_t*>(span.frame),
+                more ? reinterpret_cast<const uint16_t*>(row.kv[i + 1].frame) : nullptr,
+                seen < span.n ? seen : span.n);
+  }
+  for (size_t h = 0; h < n_heads; ++h) {
+    const float norm = 1.0f / row.state[2 * h + 1];  // at least 1: the largest score's own weight
+    for (size_t d = 0; d < row.head_dim; ++d) row.out[h * row.head_dim + d] *= norm;
+  }
 }
 
 void rope_head(float* x, size_t n_rot, const float* turn, bool neox) {

@@ -8,9 +8,8 @@
 namespace phios {
 namespace {
 
-constexpr int kTileRows =
-    3;  // 3 rows × 2 panels × 2 registers of accumulators, 2 of weights, 1 input: 15 of 16
-constexpr int kTilePanels = 2;
+constexpr int kTileRows = 6;  // 6 rows × 2 registers of accumulators, 2 of weights, 1 input: 15 of 16
+constexpr int kTilePanels = 1;
 constexpr int kWideRows = 0;
 
 struct Vec {

@@ -16,6 +16,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kSpinInPass = std::chrono::microseconds(20);  // a phase's serial part is shorter
 constexpr auto kSpinAfter = std::chrono::microseconds(4);
+constexpr int kSpinsForTile = 2000;
 constexpr int kSpinsPerLook = 32;  // at the clock
 
 // tickets_: 24 bits of phase, 20 of tiles, 20 of the next tile.
@@ -88,7 +89,11 @@ void WorkerPool::run_job(Job job, uint32_t tiles) noexcept {
   if (sleepers_.load() > 0) wake();
   while (take_tile(0)) {
   }
-  while (done_.load(std::memory_order_acquire) < tiles) pause();
+  for (int spins = 0; done_.load(std::memory_order_acquire) < tiles; ++spins)
+    if (spins < kSpinsForTile)
+      pause();
+    else
+      ::sched_yield();  // the worker that holds the last tile may be waiting for this very core
 }
 
 // The job cannot change under a worker that took a tile: run_job waits for that tile.

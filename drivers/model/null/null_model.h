@@ -1,6 +1,9 @@
-// A model that computes nothing: for measuring the kernel alone. Its logits are a hash of sequence, position and token, so a run with a seed repeats.
+// The null model: phi-nano's vocabulary, and logits out of a small table instead of a computation, so that
+// what a pass costs is what the kernel costs.
 //
-// Ownership: the caller's. Threads: as drivers/api/model.h. The vocabulary is bytes and the markers, filled up to `n_vocab` with words of several bytes.
+// Ownership, threads, lifetime: as drivers/api/model.h; it has no worker threads and reads no pages. The
+// logits are a function of the token and its position alone. Errors: EINVAL_ for a vocabulary that is too
+// small or too large.
 #pragma once
 
 #include <memory>
@@ -9,12 +12,12 @@
 
 namespace phios {
 
-struct NullModelOptions {
+struct NullOptions {
   uint32_t n_vocab = 264;
-  uint32_t context_length = 1 << 20;
-  KvShape kv{1, 1, 8};  // small frames: the pages are real, their contents are not
+  uint32_t context_length = 1u << 16;
+  uint32_t max_pass_positions = 512;
 };
 
-Result<std::unique_ptr<Model>> make_null_model(const NullModelOptions& options);
+Result<std::unique_ptr<Model>> open_null_model(const NullOptions& options = {});
 
 }  // namespace phios
