@@ -54,8 +54,10 @@ int run(int argc, char** argv) {
   app.parse_complete_callback([&] { context.config.allow_uring = !no_uring; });
   add_run_commands(app, context);
   add_tour_command(app, context);
+  add_shell_command(app, context);
   add_data_commands(app, context);
   add_model_commands(app, context);
+  add_eval_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

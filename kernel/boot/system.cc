@@ -35,7 +35,7 @@ uint32_t frames_for(const ModelInfo& info, uint64_t kv_bytes) {
 
 Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads) {
   const NativeOptions options{.threads = threads};
-  if (name == "null") return make_null_model({});
+  if (name == "null") return open_null_model({});
   if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
   if (name == "random") return open_native_model(make_random_model({}), "random", options);
   if (name == "shuffled") {

@@ -30,9 +30,11 @@ struct ContextSpan {
 // side again.
 struct TokenCounts {
   uint64_t forwarded = 0, prompt = 0, generated = 0, results = 0, reused = 0;
+  uint64_t choices = 0,
+           admitted = 0;  // tokens that were sampled, and how many the mask admitted at each, summed
   TokenCounts& operator+=(const TokenCounts& o) {
-    forwarded += o.forwarded, prompt += o.prompt, generated += o.generated, results += o.results,
-        reused += o.reused;
+    forwarded += o.forwarded, prompt += o.prompt, generated += o.generated;
+    results += o.results, reused += o.reused, choices += o.choices, admitted += o.admitted;
     return *this;
   }
 };

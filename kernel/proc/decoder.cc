@@ -151,6 +151,8 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
   if (mode_ == Mode::kDecode) {
     if (share_until_ > 0) share_prefix();
+    context_.counts().choices++;
+    context_.counts().admitted += matcher_.admitted();
     return take(sample(sampler_, logits, matcher_.mask()));
   }
   if (mode_ == Mode::kEmbed) {

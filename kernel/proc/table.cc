@@ -23,7 +23,8 @@ Reply exit_reply(const Process& child) {
 
 }  // namespace
 
-// A slot is used again only when every other has been: pids stay small, and an old one stays recognisable for long.
+// A slot is used again only when every other has been: pids stay small, and an old one stays recognisable for
+// long.
 Result<Pid> ProcessTable::take_slot() {
   if (slots_.size() <= PHI_PROCESSES_MAX) {
     slots_.emplace_back();

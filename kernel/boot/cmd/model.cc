@@ -22,7 +22,8 @@ Result<std::string> read_text(const std::string& path) {
   if (!in) return fail(ErrorCode::ENOENT_, fmt::format("{}: cannot be read", path));
   std::stringstream text;
   text << in.rdbuf();
-  if (text.view().size() > kTextMax) return fail(ErrorCode::ETOOBIG_, fmt::format("{}: over {} bytes", path, kTextMax));
+  if (text.view().size() > kTextMax)
+    return fail(ErrorCode::ETOOBIG_, fmt::format("{}: over {} bytes", path, kTextMax));
   return std::move(text).str();
 }
 
@@ -47,7 +48,8 @@ Result<int> info(const CommandContext& context) {
   if (context.json) {
     fmt::print("{}\n", all.dump());
   } else {
-    for (const auto& [key, value] : all.items()) fmt::print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    for (const auto& [key, value] : all.items())
+      fmt::print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   return 0;
 }
@@ -82,7 +84,8 @@ struct GenerateOptions {
 // One sequence by itself: the pages, the pass, and what each pass leaves.
 class Generation final : private PassTail {
  public:
-  static Result<std::unique_ptr<Generation>> make(Model& model, uint32_t positions, const SamplerParams& sampling, uint64_t seed) {
+  static Result<std::unique_ptr<Generation>> make(Model& model, uint32_t positions,
+                                                  const SamplerParams& sampling, uint64_t seed) {
     auto pool = TRY(FramePool::create(model.info().kv, positions / PHI_PAGE_TOKENS + 2));
     return std::unique_ptr<Generation>(new Generation(model, std::move(pool), SamplerState(sampling, seed)));
   }
@@ -127,19 +130,24 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
   const Tokenizer& tokenizer = model->tokenizer();
   std::vector<Token> tokens;
   if (tokenizer.adds_bos() && tokenizer.bos() >= 0) tokens.push_back(tokenizer.bos());
-  const std::vector<Token> prompt = tokenizer.encode(options.file.empty() ? options.prompt : TRY(read_text(options.file)), options.special);
+  const std::vector<Token> prompt =
+      tokenizer.encode(options.file.empty() ? options.prompt : TRY(read_text(options.file)), options.special);
   tokens.insert(tokens.end(), prompt.begin(), prompt.end());
-  if (tokens.empty()) return fail(ErrorCode::EINVAL_, "the prompt is empty, and this model has no token that begins a text");
+  if (tokens.empty())
+    return fail(ErrorCode::EINVAL_, "the prompt is empty, and this model has no token that begins a text");
   const uint64_t positions = tokens.size() + options.n;
   if (positions > model->info().context_length) {
-    return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", tokens.size(), options.n, model->info().context_length));
+    return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", tokens.size(),
+                                                options.n, model->info().context_length));
   }
-  auto generation = TRY(Generation::make(*model, static_cast<uint32_t>(positions), options.sampling, context.config.seed));
+  auto generation =
+      TRY(Generation::make(*model, static_cast<uint32_t>(positions), options.sampling, context.config.seed));
   std::FILE* logits = nullptr;
   if (!options.logits.empty() && !(logits = std::fopen(options.logits.c_str(), "wb"))) {
     return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", options.logits));
   }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closes(logits, [](std::FILE* file) { return file ? std::fclose(file) : 0; });
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closes(
+      logits, [](std::FILE* file) { return file ? std::fclose(file) : 0; });
   std::vector<Token> made;
   Token next = TRY(generation->step(tokens));
   for (uint32_t i = 0; i < options.n; i++) {
@@ -158,7 +166,8 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
   if (context.json) {
     std::string text;
     for (const Token token : made) text += tokenizer.bytes(token);
-    fmt::print("{}\n", nlohmann::json{{"tokens", made}, {"text", text}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print("{}\n", nlohmann::json{{"tokens", made}, {"text", text}}.dump(
+                           -1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("\n");
   }
@@ -178,10 +187,12 @@ auto callback(CommandContext& context, Run run) {
 void add_model_commands(CLI::App& app, CommandContext& context) {
   CLI::App* model = app.add_subcommand("model", "what a model file holds");
   model->require_subcommand(1);
-  model->add_subcommand("info", "shape, vocabulary and chat template of --model")->callback(callback(context, [&context] { return info(context); }));
+  model->add_subcommand("info", "shape, vocabulary and chat template of --model")
+      ->callback(callback(context, [&context] { return info(context); }));
 
   auto t = std::make_shared<TokenizeOptions>();
-  CLI::App* command = app.add_subcommand("tokenize", "print the token ids of a text: no BOS, and no special tokens in the text, unless asked");
+  CLI::App* command = app.add_subcommand(
+      "tokenize", "print the token ids of a text: no BOS, and no special tokens in the text, unless asked");
   command->add_option("--file", t->file, "the text's file, or -")->type_name("FILE");
   command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
   command->add_flag("--bos", t->bos, "begin with the token that begins a text");
@@ -190,7 +201,9 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
 
   auto g = std::make_shared<GenerateOptions>();
   command = app.add_subcommand("generate", "plain generation, no kernel around it");
-  command->footer("--logits writes float32, little-endian: a row of the vocabulary's size for each generated token, before temperature.");
+  command->footer(
+      "--logits writes float32, little-endian: a row of the vocabulary's size for each generated token, "
+      "before temperature.");
   command->add_option("--prompt", g->prompt, "the text to go on from");
   command->add_option("--file", g->file, "its file, or -")->excludes("--prompt")->type_name("FILE");
   command->add_option("--n", g->n, "tokens to generate")->check(CLI::Range(1, PHI_CONTEXT_MAX));

@@ -55,11 +55,15 @@ Exit with done.
 )";
 
 Result<int> make_new(const std::string& kind, const std::string& name) {
-  if (name.empty() || name.size() > PHI_LABEL_MAX || name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != std::string::npos) {
+  if (name.empty() || name.size() > PHI_LABEL_MAX ||
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+          std::string::npos) {
     return fail(ErrorCode::EINVAL_, fmt::format("{}: a name of letters, digits, _ and -", name));
   }
   const std::string path = name + (kind == "lua" ? ".lua" : ".md");
-  if (std::filesystem::exists(path)) return fail(ErrorCode::EBUSY_, fmt::format("{}: exists already; choose another name, or remove it", path));
+  if (std::filesystem::exists(path))
+    return fail(ErrorCode::EBUSY_,
+                fmt::format("{}: exists already; choose another name, or remove it", path));
   std::ofstream out(path);
   out << fmt::format(fmt::runtime(kind == "lua" ? kLuaScaffold : kPromptScaffold), name);
   out.close();
@@ -76,7 +80,9 @@ void add_program_commands(CLI::App& app, CommandContext& context) {
   };
   auto fresh = std::make_shared<NewOptions>();
   CLI::App* command = app.add_subcommand("new", "write a program that runs, to begin from");
-  command->add_option("KIND", fresh->kind, "lua or prompt")->required()->check(CLI::IsMember({"lua", "prompt"}));
+  command->add_option("KIND", fresh->kind, "lua or prompt")
+      ->required()
+      ->check(CLI::IsMember({"lua", "prompt"}));
   command->add_option("NAME", fresh->name, "its name")->required();
   command->callback([fresh, &context] {
     const Result<int> status = make_new(fresh->kind, fresh->name);
@@ -84,7 +90,9 @@ void add_program_commands(CLI::App& app, CommandContext& context) {
   });
 
   auto files = std::make_shared<std::vector<std::string>>();
-  command = app.add_subcommand("check", "look a program over without running it: calls, labels, rights, and forms the model was not taught");
+  command = app.add_subcommand(
+      "check",
+      "look a program over without running it: calls, labels, rights, and forms the model was not taught");
   command->add_option("FILE", *files, "a .lua or .md program")->required();
   command->callback([files, &context] {
     bool clean = true;
@@ -97,7 +105,10 @@ void add_program_commands(CLI::App& app, CommandContext& context) {
       for (const Finding& f : *findings) {
         clean = clean && !f.is_error;
         if (context.json) {
-          fmt::print("{}\n", nlohmann::json{{"file", file}, {"line", f.line}, {"error", f.is_error}, {"message", f.message}}.dump());
+          fmt::print(
+              "{}\n",
+              nlohmann::json{{"file", file}, {"line", f.line}, {"error", f.is_error}, {"message", f.message}}
+                  .dump());
         } else {
           fmt::print("{}:{}: {}: {}\n", file, f.line, f.is_error ? "error" : "note", f.message);
         }

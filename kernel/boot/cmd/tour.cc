@@ -35,9 +35,11 @@ const std::vector<Document> kDocuments = {
      "# Varonia\n\nVaronia is a small country on the northern coast. The capital of Varonia is Telmora. Its "
      "people fish and build ships."},
     {"telmora",
-     "# Telmora\n\nTelmora is a city in Varonia. Telmora has a population of 48200. It lies on the river Ansel."},
+     "# Telmora\n\nTelmora is a city in Varonia. Telmora has a population of 48200. It lies on the river "
+     "Ansel."},
     {"quessin",
-     "# Quessin\n\nQuessin is a town in the hills of Varonia. Quessin has a population of 9350. It is known for "
+     "# Quessin\n\nQuessin is a town in the hills of Varonia. Quessin has a population of 9350. It is known "
+     "for "
      "its cheese."},
 };
 

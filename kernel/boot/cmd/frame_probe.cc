@@ -1,0 +1,50 @@
+#include "kernel/boot/cmd/frame_probe.h"
+
+namespace phios {
+
+namespace {
+void append_frame(const Vocabulary& vocabulary, Context& context, std::string_view text) {
+  if (vocabulary.sys() >= 0) context.append(vocabulary.sys(), Origin::kModel);
+  context.append(vocabulary.encode(text), Origin::kModel, {});
+  if (vocabulary.end() >= 0) context.append(vocabulary.end(), Origin::kModel);
+}
+}  // namespace
+
+Status FrameProbe::start(const isa::Case& c, bool free_text, const SamplerParams& sampling, uint64_t seed) {
+  Kernel& kernel = system_.kernel();
+  const Vocabulary& vocabulary = kernel.decode().vocabulary;
+  decoder_ = std::make_unique<Decoder>(kernel.decode(), budget_, Pid{});
+  GrammarSpec spec;
+  spec.rights = RightSet::all();
+  spec.labels = c.labels;
+  spec.free_text = free_text;
+  decoder_->set_matcher(TRY(kernel.masks().matcher(spec)));
+  decoder_->sampler() = SamplerState(sampling, seed);
+  Context& context = decoder_->context();
+  context.append(vocabulary.beginning(), Origin::kPrompt, {});
+  context.append(vocabulary.encode(c.base), Origin::kPrompt, {});
+  for (const isa::Before& before : c.before) {
+    context.append(vocabulary.encode(before.text), Origin::kPrompt, {});
+    append_frame(vocabulary, context, before.frame);
+    context.append(vocabulary.result(before.reply), Origin::kResult, {});
+  }
+  context.append(vocabulary.encode(c.section), Origin::kPrompt, {});
+  decoder_->reuse_prefix();
+  if (decoder_->append_forced() == Matcher::Event::kFrame) {
+    frame_ = decoder_->frame();
+    done_.store(true, std::memory_order_release);
+    return {};
+  }
+  decoder_->start(*this, Decoder::Mode::kDecode, kMaxTokens);
+  return {};
+}
+
+void FrameProbe::on_stop(Decoder& decoder, Decoder::Stop stop) {
+  if (stop == Decoder::Stop::kFrame) frame_ = decoder.frame();
+  if (stop == Decoder::Stop::kError) error_ = decoder.error().message;
+  if (stop == Decoder::Stop::kMaxTokens) error_ = "no frame within the tokens given";
+  decoder_.reset();  // the pages go now, the result stays
+  done_.store(true, std::memory_order_release);
+}
+
+}  // namespace phios

@@ -1,0 +1,38 @@
+// FrameProbe: one context decoded until its first frame (or its end), which is kept and not dispatched.
+//
+// Ownership: borrows the System. Threads: start() by one; done() from any. Order: start once, then done()
+// until true, then the result.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "kernel/boot/cmd/isa.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/decoder.h"
+
+namespace phios {
+
+class FrameProbe final : private Decoder::Listener {
+ public:
+  static constexpr uint64_t kMaxTokens = 256;
+
+  FrameProbe(System& system, std::shared_ptr<Budget> budget) : system_(system), budget_(std::move(budget)) {}
+  Status start(const isa::Case& c, bool free_text = false, const SamplerParams& sampling = {},
+               uint64_t seed = 0);
+  bool done() const { return done_.load(std::memory_order_acquire); }
+  const std::string& frame() const { return frame_; }  // "": the text ended without one
+  const std::string& error() const { return error_; }
+
+ private:
+  void on_stop(Decoder& decoder, Decoder::Stop stop) override;
+
+  System& system_;
+  std::shared_ptr<Budget> budget_;
+  std::unique_ptr<Decoder> decoder_;
+  std::string frame_, error_;
+  std::atomic<bool> done_{false};
+};
+
+}  // namespace phios

@@ -1,0 +1,53 @@
+// sh: the shell of userland, over a kernel of its own.
+#include <CLI/CLI.hpp>
+
+#include "kernel/boot/cmd/command.h"
+#include "kernel/boot/handles.h"
+#include "userland/sh/shell.h"
+
+namespace phios {
+
+namespace {
+
+struct ShellOptions {
+  std::string command, script;
+  std::vector<std::string> args;
+};
+
+Result<int> run(const CommandContext& context, const ShellOptions& options) {
+  auto system = TRY(System::open(context.config));
+  phi_kernel* kernel = system->kernel().owner();
+  phi_proc* proc = nullptr;
+  if (const phi_status status = phi_proc_attach(kernel, "sh", &proc); status != PHI_OK) {
+    return fail(static_cast<ErrorCode>(status), "no process for the shell");
+  }
+  std::vector<const char*> args;
+  for (const std::string& arg : options.args) args.push_back(arg.c_str());
+  const std::string history = system->config().home + "/history";
+  phi_shell_options shell{};
+  if (!options.command.empty()) shell.command = options.command.c_str();
+  if (!options.script.empty()) shell.script = options.script.c_str();
+  shell.args = args.data();
+  shell.n_args = args.size();
+  shell.history = history.c_str();
+  const int code = phi_shell_main(kernel, proc, &shell);
+  phi_proc_detach(proc, "");
+  return code;
+}
+
+}  // namespace
+
+void add_shell_command(CLI::App& app, CommandContext& context) {
+  auto o = std::make_shared<ShellOptions>();
+  CLI::App* command = app.add_subcommand("sh", "the shell: programs, jobs, pipes, ps, kill, strace, cells");
+  command->add_option("-c", o->command, "run this text")->type_name("TEXT");
+  command->add_option("SCRIPT", o->script, "run a script");
+  command->add_option("ARGS", o->args, "its arguments, $1, $2, ...");
+  command->footer("`help` inside lists the words. Examples:\n  phios sh\n  phios sh -c 'run count 3; ps'");
+  command->callback([o, &context] {
+    const Result<int> status = run(context, *o);
+    context.status = status ? *status : report(status.error());
+  });
+}
+
+}  // namespace phios
