@@ -8,10 +8,10 @@ from model import EOT
 
 # family → (generator, share of the samples)
 FAMILIES = {
-    "isa": (isa.sample, 3.0),
+    "isa": (isa.sample, 4.5),
     "utm": (utm.sample, 4.0),
-    "sentence": (logic.sample, 2.2),
-    "query": (logic.query_sample, 0.4),
+    "sentence": (logic.sample, 2.0),
+    "query": (logic.query_sample, 0.3),
 }
 for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
     try:

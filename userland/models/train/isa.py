@@ -50,8 +50,8 @@ def operand(r, form, scale=1.0):
         if r.random() < 0.3:
             text = (text + str(r.randint(0, 99)))[:f["max"]]
         return prefix + text
-    if size > 6 and r.random() < 0.25:
-        chars = r.sample(chars, r.randint(2, min(16, len(chars))))
+    if size > 6 and r.random() < 0.15:
+        chars = r.sample(chars, min(r.randint(6, 24), len(chars)))
     first = r.choice(expand(f["first"]))
     escapes = f.get("escapes")
     if form == "utf8":
@@ -74,7 +74,7 @@ def operand(r, form, scale=1.0):
         while len(text) < size:
             text += pseudo(r, 1, 3) + " "
         text = text[:size].strip() or first
-    if size > 8 and not escapes and form in ("string", "token", "long") and r.random() < 0.2:
+    if size > 8 and not escapes and form in ("string", "token", "long") and r.random() < 0.06:
         half = text[:max(2, len(text) // r.randint(2, 4))]
         text = (half * 9)[:len(text)].rstrip() or first
     return '"' + text + '"' if f.get("quoted") else prefix + text
@@ -159,8 +159,25 @@ def weighted_rule(r):
     return rule
 
 
+def choices(r):
+    """Only tests on shown values, many to a context: the same decision, denser than programs have it."""
+    rules = [x for x in isa()["rules"] if "choose" in x]
+    c = Context()
+    for _ in range(r.randint(6, 10)):
+        rule = r.choice(rules)
+        text, frame = instance(r, rule, r.choice(rule["say"]), 0.3)
+        c.text(text + "\n")
+        if frame:
+            c.frame(frame)
+        else:
+            c.end()
+    return c
+
+
 def sample(r, progress=1.0):
     """A context of one to six instructions, one after the other, with their results."""
+    if r.random() < 0.25:
+        return choices(r)
     scale = min(1.0, 0.2 + 2.4 * progress)
     base = ""
     if r.random() < 0.2:

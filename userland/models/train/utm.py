@@ -39,7 +39,7 @@ def table(r):
 
 
 def sample(r, progress=1.0):
-    if r.random() < 0.55:
+    if r.random() < 0.35:
         return table(r)
     symbols = list(r.choice(SYMBOLS))
     if r.random() < 0.25:

@@ -51,4 +51,4 @@ def sample(r, progress=1.0):
     return c.frame("EXIT yes" if good else "EXIT no")
 
 
-FAMILIES = {"verify": (sample, 0.6)}
+FAMILIES = {"verify": (sample, 1.6)}
