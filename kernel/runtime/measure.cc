@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "kernel/runtime/context.h"
@@ -123,7 +124,12 @@ Status measure_parked(Runtime& runtime, double& bytes) {
   return status;
 }
 
-Result<Nanos> time_workers(Env& env, Trace& trace, uint32_t reactors) {
+uint64_t work_chunk(uint64_t value) {
+  for (int i = 0; i < kChunkSteps; i++) value = derive_seed(value, 1);
+  return value;
+}
+
+Result<Nanos> time_reactors(Env& env, Trace& trace, uint32_t reactors) {
   std::atomic<uint64_t> sum{0};  // so that the work is not optimized away
   std::vector<Waiter> ends(kWorkers);
   RuntimeOptions options;
@@ -134,7 +140,7 @@ Result<Nanos> time_workers(Env& env, Trace& trace, uint32_t reactors) {
     TRY(runtime->spawn("worker", [&] {
       uint64_t value = 1;
       for (int c = 0; c < kChunks; c++) {
-        for (int i = 0; i < kChunkSteps; i++) value = derive_seed(value, 1);
+        value = work_chunk(value);
         this_fiber::yield();
       }
       sum.fetch_add(value);
@@ -142,6 +148,22 @@ Result<Nanos> time_workers(Env& env, Trace& trace, uint32_t reactors) {
     }));
   }
   for (Waiter& end : ends) end.await();
+  return env.now() - start;
+}
+
+Nanos time_threads(Env& env, uint32_t count) {
+  std::atomic<uint64_t> sum{0};
+  std::atomic<int> chunks{static_cast<int>(kWorkers) * kChunks};
+  const Nanos start = env.now();
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < count; t++) {
+    threads.emplace_back([&] {
+      uint64_t value = 1;
+      while (chunks.fetch_sub(1, std::memory_order_relaxed) > 0) value = work_chunk(value);
+      sum.fetch_add(value);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
   return env.now() - start;
 }
 
@@ -169,14 +191,15 @@ Result<RuntimeFigures> measure_runtime(Runtime& runtime) {
   return figures;
 }
 
-Result<double> measure_scaling(Env& env, Trace& trace) {
-  std::vector<double> ratios;
+Result<Scaling> measure_scaling(Env& env, Trace& trace) {
+  std::vector<double> reactors, threads;
   for (int i = 0; i < kScalingRuns; i++) {
-    const Nanos one = TRY(time_workers(env, trace, 1));
-    const Nanos two = TRY(time_workers(env, trace, 2));
-    ratios.push_back(static_cast<double>(one) / static_cast<double>(two));
+    const auto one = static_cast<double>(TRY(time_reactors(env, trace, 1)));
+    reactors.push_back(one / static_cast<double>(TRY(time_reactors(env, trace, 2))));
+    const auto one_thread = static_cast<double>(time_threads(env, 1));
+    threads.push_back(one_thread / static_cast<double>(time_threads(env, 2)));
   }
-  return median(ratios);
+  return Scaling{median(reactors), median(threads)};
 }
 
 }  // namespace phios

@@ -23,7 +23,12 @@ struct RuntimeFigures {
 };
 Result<RuntimeFigures> measure_runtime(Runtime& runtime);
 
-// How many times the work of one reactor two reactors do, on runtimes of their own.
-Result<double> measure_scaling(Env& env, Trace& trace);
+// How many times the work of one two reactors do, on runtimes of their own, and what two bare threads make of
+// the same work at the same time: on a machine whose cores are taken neither comes near 2.
+struct Scaling {
+  double reactors = 0;
+  double threads = 0;
+};
+Result<Scaling> measure_scaling(Env& env, Trace& trace);
 
 }  // namespace phios

@@ -109,9 +109,14 @@ size_t StackPool::depth(uint32_t slot) const noexcept {
 }
 
 size_t StackPool::high_water() noexcept {
-  std::lock_guard lock(mutex_);
-  for (uint32_t slot = 0; slot < used(); slot++) deepest_ = std::max(deepest_, depth(slot));
-  return deepest_;
+  for (uint32_t slot = 0; slot < used(); slot++) note_depth(depth(slot));
+  return deepest_.load(std::memory_order_relaxed);
+}
+
+void StackPool::note_depth(size_t bytes) noexcept {
+  size_t deepest = deepest_.load(std::memory_order_relaxed);
+  while (deepest < bytes && !deepest_.compare_exchange_weak(deepest, bytes, std::memory_order_relaxed)) {
+  }
 }
 
 void StackPool::trim() noexcept {
@@ -120,7 +125,7 @@ void StackPool::trim() noexcept {
   for (uint32_t i = 0; i < kTrimAtOnce && trimmed_ < shared_.size(); i++) {
     const uint32_t slot = shared_[trimmed_++];
     const size_t used_bytes = depth(slot);
-    deepest_ = std::max(deepest_, used_bytes);
+    note_depth(used_bytes);
     if (used_bytes > kKeptPages * kPage) {
       madvise(bottom(slot), stack_bytes() - kKeptPages * kPage, MADV_DONTNEED);
     }

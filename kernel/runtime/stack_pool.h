@@ -56,15 +56,16 @@ class StackPool {
   uint32_t refill(uint32_t cache) noexcept;
   uint32_t open_fresh() noexcept;
   size_t depth(uint32_t slot) const noexcept;
+  void note_depth(size_t bytes) noexcept;
 
   std::byte* base_;
   size_t stride_;
   uint32_t stacks_;
   std::vector<Cache> caches_;
-  std::mutex mutex_;  // guards shared_, trimmed_, deepest_ and the growth of fresh_
+  std::mutex mutex_;  // guards shared_, trimmed_ and the growth of fresh_
   std::vector<uint32_t> shared_;
   size_t trimmed_ = 0;  // of shared_, from the front
-  size_t deepest_ = 0;
+  std::atomic<size_t> deepest_{0};
   std::atomic<uint32_t> fresh_{0};
 };
 

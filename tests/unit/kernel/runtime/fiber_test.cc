@@ -150,6 +150,7 @@ TEST_F(FiberTest, FiveThousandFibersAlive) {
   EXPECT_EQ(runtime->stats().fibers_alive, static_cast<uint64_t>(kFibers));
   EXPECT_GE(runtime->stats().stack_high_water, 4096u);
   for (Waiter& waiter : parked) waiter.wake();
+  runtime->stop();  // before the waiters go
 }
 
 TEST_F(FiberTest, RefusesMoreFibersThanItMayHold) {
@@ -161,6 +162,7 @@ TEST_F(FiberTest, RefusesMoreFibersThanItMayHold) {
   EXPECT_EQ(status.error().code, ErrorCode::ELIMIT_);
   EXPECT_NE(status.error().message.find("eleventh"), std::string::npos);
   for (Waiter& waiter : parked) waiter.wake();
+  runtime->stop();  // before the waiters go
 }
 
 TEST_F(FiberTest, TasksAndFibersTakeTurns) {
