@@ -39,8 +39,9 @@ Result<int> run(const CommandContext& context, const FramesOptions& options) {
              [&](size_t i) {
                probes[i] = std::make_unique<FrameProbe>(*system, budget);
                prompt.section = fmt::format("{}\n", i);
-               if (Status s = probes[i]->start(prompt, false, {.temperature = options.temperature},
-                                               derive_seed(options.seed, i));
+               if (Status s =
+                       probes[i]->start(prompt, PHI_FRAME_MAX + 8, {.temperature = options.temperature},
+                                        derive_seed(options.seed, i));
                    !s)
                  started = std::move(s);
              },

@@ -15,6 +15,8 @@ namespace phios {
 
 namespace {
 
+constexpr int64_t kProgramTokens = 16384;  // of one random program: a wrong jump may not loop for ever
+
 struct IsaOptions {
   size_t programs = 0, window = 64, show = 10;
   uint64_t seed = 20250217;
@@ -137,6 +139,7 @@ Result<Score> run_programs(System& system, const isa::Set& set, const IsaOptions
                spec.name = "program";
                spec.image = image_of(r.program);
                spec.output = make_null_output();
+               spec.limits = {{Resource::kTokens, kProgramTokens}};
                Result<ProcessRef> process = kernel.table().create(kernel.table().init(), std::move(spec));
                if (!process) {
                  started = std::unexpected(process.error());

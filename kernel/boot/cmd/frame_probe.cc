@@ -10,14 +10,15 @@ void append_frame(const Vocabulary& vocabulary, Context& context, std::string_vi
 }
 }  // namespace
 
-Status FrameProbe::start(const isa::Case& c, bool free_text, const SamplerParams& sampling, uint64_t seed) {
+Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerParams& sampling,
+                         uint64_t seed) {
   Kernel& kernel = system_.kernel();
   const Vocabulary& vocabulary = kernel.decode().vocabulary;
   decoder_ = std::make_unique<Decoder>(kernel.decode(), budget_, Pid{});
   GrammarSpec spec;
   spec.rights = RightSet::all();
   spec.labels = c.labels;
-  spec.free_text = free_text;
+  spec.free_text = false;
   decoder_->set_matcher(TRY(kernel.masks().matcher(spec)));
   decoder_->sampler() = SamplerState(sampling, seed);
   Context& context = decoder_->context();
@@ -35,7 +36,7 @@ Status FrameProbe::start(const isa::Case& c, bool free_text, const SamplerParams
     done_.store(true, std::memory_order_release);
     return {};
   }
-  decoder_->start(*this, Decoder::Mode::kDecode, kMaxTokens);
+  decoder_->start(*this, Decoder::Mode::kDecode, max_tokens);
   return {};
 }
 

@@ -16,10 +16,10 @@ namespace phios {
 
 class FrameProbe final : private Decoder::Listener {
  public:
-  static constexpr uint64_t kMaxTokens = 256;
+  static constexpr uint64_t kMaxTokens = 256;  // where a frame of the instruction set is expected
 
   FrameProbe(System& system, std::shared_ptr<Budget> budget) : system_(system), budget_(std::move(budget)) {}
-  Status start(const isa::Case& c, bool free_text = false, const SamplerParams& sampling = {},
+  Status start(const isa::Case& c, uint64_t max_tokens = kMaxTokens, const SamplerParams& sampling = {},
                uint64_t seed = 0);
   bool done() const { return done_.load(std::memory_order_acquire); }
   const std::string& frame() const { return frame_; }  // "": the text ended without one
