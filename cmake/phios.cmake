@@ -35,6 +35,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives of these inside std::string and std::variant at -O2 and above.
   target_compile_options(phios_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # libstdc++ 12 uses what it declares deprecated (std::stable_sort's buffer), and clang tells its users so.
+  target_compile_options(phios_flags INTERFACE -Wno-deprecated-declarations)
+endif()
 if(PHIOS_SANITIZE)
   target_compile_options(phios_flags INTERFACE -fsanitize=${PHIOS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(phios_flags INTERFACE -fsanitize=${PHIOS_SANITIZE})
