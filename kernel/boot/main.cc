@@ -58,6 +58,7 @@ int run(int argc, char** argv) {
   add_data_commands(app, context);
   add_model_commands(app, context);
   add_eval_command(app, context);
+  add_bench_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

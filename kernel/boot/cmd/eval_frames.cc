@@ -14,6 +14,9 @@ namespace phios {
 
 namespace {
 
+constexpr size_t kTextsPerFrame = 20;  // contexts tried for a frame, at most
+constexpr Nanos kCallTime = 20 * kMillisecond;
+
 struct FramesOptions {
   size_t n = 10000, window = 64;
   uint64_t seed = 7;
@@ -25,68 +28,94 @@ struct FramesOptions {
 const std::vector<std::string> kRights = {"mem:read", "mem:write:a*", "chan",         "ctx",
                                           "io:out",   "drv:tool",     "drv:retrieve", "drv:solve"};
 
-Result<int> run(const CommandContext& context, const FramesOptions& options) {
-  auto system = TRY(System::open(context.config));
-  Kernel& kernel = system->kernel();
+struct Emitted {
+  std::vector<std::string> frames;
+  size_t texts = 0;     // contexts that were decoded
+  size_t ended = 0;     // by the model's end of text, which is always admitted where a frame may begin
+  size_t unclosed = 0;  // an error, or no end within the bound of a frame
+};
+
+// Decodes fresh contexts until there are n frames.
+Result<Emitted> collect_frames(System& system, const FramesOptions& options) {
   auto budget = std::make_shared<Budget>(nullptr, Pid{});
   isa::Case prompt;
   prompt.labels = {"one", "two"};
-  std::vector<std::unique_ptr<FrameProbe>> probes(options.n);
-  std::vector<std::string> frames;
-  size_t none = 0, refused = 0;
+  Emitted out;
   Status started;
-  run_batch({options.n, options.window,
-             [&](size_t i) {
-               probes[i] = std::make_unique<FrameProbe>(*system, budget);
-               prompt.section = fmt::format("{}\n", i);
-               if (Status s =
-                       probes[i]->start(prompt, PHI_FRAME_MAX + 8, {.temperature = options.temperature},
-                                        derive_seed(options.seed, i));
-                   !s)
-                 started = std::move(s);
-             },
-             [&](size_t i) {
-               if (!started || !probes[i]->done()) return !started;
-               if (!probes[i]->error().empty() || probes[i]->frame().empty())
-                 none++;
-               else
-                 frames.push_back(probes[i]->frame());
-               probes[i].reset();
-               return true;
-             },
-             "frames"});
+  while (started && out.frames.size() < options.n && out.texts < kTextsPerFrame * options.n) {
+    const size_t wanted = options.n - out.frames.size();
+    std::vector<std::unique_ptr<FrameProbe>> probes(wanted);
+    const size_t base = out.texts;
+    run_batch({wanted, options.window,
+               [&](size_t i) {
+                 probes[i] = std::make_unique<FrameProbe>(system, budget);
+                 prompt.section = fmt::format("{}\n", base + i);
+                 Status s = probes[i]->start(prompt, PHI_FRAME_MAX + 8, {.temperature = options.temperature},
+                                             derive_seed(options.seed, base + i));
+                 if (!s) started = std::move(s);
+               },
+               [&](size_t i) {
+                 if (!started) return true;
+                 if (!probes[i]->done()) return false;
+                 if (!probes[i]->error().empty()) {
+                   out.unclosed++;
+                 } else if (probes[i]->frame().empty()) {
+                   out.ended++;
+                 } else {
+                   out.frames.push_back(probes[i]->frame());
+                 }
+                 probes[i].reset();
+                 return true;
+               },
+               "frames"});
+    out.texts += wanted;
+  }
   TRY(started);
+  return out;
+}
+
+struct Dispatched {
   std::map<std::string, size_t> answers;
+  size_t refused = 0;  // by the parser
+};
+
+Result<Dispatched> dispatch_frames(Kernel& kernel, const std::vector<std::string>& frames) {
   SpawnSpec spec;
   spec.name = "frames";
   spec.rights = TRY(RightSet::parse(kRights));
   spec.output = make_null_output();
   const ProcessRef process = TRY(kernel.table().create(kernel.table().init(), std::move(spec)));
   process->set_body(std::make_shared<AttachedBody>());
+  Dispatched out;
   for (const std::string& frame : frames) {
     const Result<Call> call = parse_call(frame);
     if (!call) {
-      if (refused++ == 0) fmt::print(stderr, "refused: {}: {}\n", frame, call.error().message);
+      if (out.refused++ == 0) fmt::print(stderr, "refused: {}: {}\n", frame, call.error().message);
       continue;
     }
     auto answered = std::make_shared<std::pair<Waiter, Outcome>>();
-    kernel.dispatcher().dispatch(process, *call, kernel.env().now() + 20 * kMillisecond,
-                                 [answered](Outcome outcome) {
-                                   answered->second = std::move(outcome);
-                                   answered->first.wake();
-                                 });
+    kernel.dispatcher().dispatch(process, *call, kernel.env().now() + kCallTime, [answered](Outcome outcome) {
+      answered->second = std::move(outcome);
+      answered->first.wake();
+    });
     answered->first.await();
     const Outcome& outcome = answered->second;
-    answers[outcome.reply ? "result" : std::string(error_name(outcome.reply.error().code))]++;
+    out.answers[outcome.reply ? "result" : std::string(error_name(outcome.reply.error().code))]++;
   }
   process->finish({});
-  const nlohmann::json out = {{"asked", options.n},
-                              {"frames", frames.size()},
-                              {"without", none},
-                              {"refused", refused},
-                              {"answers", answers}};
+  return out;
+}
+
+Result<int> run(const CommandContext& context, const FramesOptions& options) {
+  auto system = TRY(System::open(context.config));
+  const Emitted emitted = TRY(collect_frames(*system, options));
+  const Dispatched dispatched = TRY(dispatch_frames(system->kernel(), emitted.frames));
+  const nlohmann::ordered_json out = {{"frames", emitted.frames.size()}, {"refused", dispatched.refused},
+                                      {"texts", emitted.texts},          {"ended_without", emitted.ended},
+                                      {"unclosed", emitted.unclosed},    {"answers", dispatched.answers}};
   fmt::print("{}\n", context.json ? out.dump() : out.dump(2));
-  return refused == 0 && !frames.empty() ? 0 : kExitFailed;
+  return dispatched.refused == 0 && emitted.unclosed == 0 && emitted.frames.size() == options.n ? 0
+                                                                                                : kExitFailed;
 }
 
 }  // namespace

@@ -88,7 +88,6 @@ void add_run_commands(CLI::App& app, CommandContext& context) {
   command->add_option("PROGRAM", run->program, "its name or path")->required();
   command->add_option("ARGS", run->args, "its arguments, the cells 1, 2, ...");
   add_measuring(*command, *run);
-  command->positionals_at_end();
   command->callback([run, &context] { run_and_report(context, *run); });
 
   auto ask = std::make_shared<RunOptions>();

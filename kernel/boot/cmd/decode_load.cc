@@ -1,0 +1,96 @@
+#include "kernel/boot/cmd/decode_load.h"
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace phios {
+
+namespace {
+
+constexpr uint64_t kTokensEach = 64;
+
+class Load final : private Decoder::Listener {
+ public:
+  Load(System& system, uint32_t sequences)
+      : system_(system), budget_(std::make_shared<Budget>(nullptr, Pid{})), running_(sequences) {
+    for (uint32_t i = 0; i < sequences; i++)
+      decoders_.push_back(std::make_unique<Decoder>(system.kernel().decode(), budget_, Pid{i + 1}));
+  }
+
+  Status begin() {
+    Kernel& kernel = system_.kernel();
+    GrammarSpec spec;
+    spec.rights = RightSet::all();
+    for (size_t i = 0; i < decoders_.size(); i++) {
+      Decoder& decoder = *decoders_[i];
+      decoder.set_matcher(TRY(kernel.masks().matcher(spec)));
+      decoder.context().append(kernel.decode().vocabulary.beginning(), Origin::kPrompt, {});
+      decoder.context().append(
+          kernel.decode().vocabulary.encode(fmt::format("Sentence: Number {} is small.\n", i)),
+          Origin::kPrompt, {});
+      prompt_.push_back(decoder.context().size());
+    }
+    for (const auto& decoder : decoders_) decoder->start(*this, Decoder::Mode::kDecode, kTokensEach);
+    return {};
+  }
+
+  void end() {
+    stopping_.store(true);
+    while (running_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  uint64_t generated() const { return generated_.load(); }
+
+ private:
+  void on_stop(Decoder& decoder, Decoder::Stop stop) override {
+    size_t i = 0;
+    while (decoders_[i].get() != &decoder) i++;
+    generated_.fetch_add(decoder.context().size() - prompt_[i]);
+    if (stop == Decoder::Stop::kError || stopping_.load()) {
+      running_.fetch_sub(1);
+      return;
+    }
+    // The last prompt token is computed again: its logits begin the next round.
+    decoder.truncate(prompt_[i]);
+    if (decoder.context().computed() == prompt_[i]) decoder.context().pages().truncate(prompt_[i] - 1);
+    decoder.matcher().restart();
+    decoder.text().clear();
+    decoder.start(*this, Decoder::Mode::kDecode, kTokensEach);
+  }
+
+  System& system_;
+  std::shared_ptr<Budget> budget_;
+  std::vector<std::unique_ptr<Decoder>> decoders_;
+  std::vector<uint32_t> prompt_;
+  std::atomic<uint32_t> running_;
+  std::atomic<uint64_t> generated_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace
+
+Result<LoadFigures> run_decode_load(System& system, uint32_t sequences, double seconds) {
+  constexpr auto kWarmUp = std::chrono::milliseconds(50);
+  Load load(system, sequences);
+  TRY(load.begin());
+  std::this_thread::sleep_for(kWarmUp);
+  Env& env = system.kernel().env();
+  const BatcherStats before = system.batcher().stats();
+  const uint64_t tokens_before = load.generated();
+  const Nanos began = env.now();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const BatcherStats after = system.batcher().stats();
+  const double took = static_cast<double>(env.now() - began) / 1e9;
+  const double tokens = static_cast<double>(load.generated() - tokens_before);
+  load.end();
+  const double steps = static_cast<double>(after.sequences - before.sequences);
+  const double passes = static_cast<double>(after.passes - before.passes);
+  if (steps == 0) return fail(ErrorCode::EIO_, "nothing was decoded in that time");
+  return LoadFigures{tokens / took, steps / passes,
+                     static_cast<double>(after.kernel_ns - before.kernel_ns) / steps,
+                     static_cast<double>(after.model_ns - before.model_ns) / steps};
+}
+
+}  // namespace phios
