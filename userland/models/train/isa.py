@@ -80,7 +80,7 @@ def operand(r, form, scale=1.0):
     return '"' + text + '"' if f.get("quoted") else prefix + text
 
 
-def choose(r, rule, fill, scale):
+def choose(r, rule, fill, scale, easy=False):
     """Draws the shown values a and b and says which frame is due."""
     kind = rule["choose"]
     holds = r.random() < 0.5
@@ -89,13 +89,13 @@ def choose(r, rule, fill, scale):
     if kind == "zero":
         a = "0" if holds else a
     elif kind == "equal":
-        if r.random() < 0.3:
-            a = str(r.randint(0, 20))
-            b = str(r.randint(0, 20))
+        if easy or r.random() < 0.3:
+            top = 9 if easy else 20
+            a, b = str(r.randint(0, top)), str(r.randint(0, top))
         b = a if holds else b
         holds = a == b
     else:
-        top = r.choice([10, 10, 100, 100, 1000, 10000])
+        top = 9 if easy else r.choice([10, 10, 100, 100, 1000, 10000])
         a, b = r.randint(0, top), r.randint(0, top)
         if r.random() < 0.35:
             b = max(0, a + r.randint(-2, 2))
@@ -107,10 +107,10 @@ def choose(r, rule, fill, scale):
     return rule["frame"] if holds else rule["else"]
 
 
-def instance(r, rule, say, scale=1.0):
+def instance(r, rule, say, scale=1.0, easy=False):
     """One case: (section text, frame or "")."""
     fill = {}
-    frame = choose(r, rule, fill, scale) if "choose" in rule else rule["frame"]
+    frame = choose(r, rule, fill, scale, easy) if "choose" in rule else rule["frame"]
 
     def slot(match):
         key = match.group(0)[1:-1]
@@ -159,25 +159,17 @@ def weighted_rule(r):
     return rule
 
 
-def choices(r):
-    """Only tests on shown values, many to a context: the same decision, denser than programs have it."""
-    rules = [x for x in isa()["rules"] if "choose" in x]
-    c = Context()
-    for _ in range(r.randint(6, 10)):
-        rule = r.choice(rules)
-        text, frame = instance(r, rule, r.choice(rule["say"]), 0.3)
-        c.text(text + "\n")
-        if frame:
-            c.frame(frame)
-        else:
-            c.end()
-    return c
+def choices(r, progress=1.0):
+    """One test on shown values alone: a decision of one bit, which programs have too seldom to learn it from them."""
+    rule = r.choice([x for x in isa()["rules"] if "choose" in x])
+    easy = r.random() < 0.6
+    text, frame = instance(r, rule, r.choice(rule["say"]), 0.1 if easy else 0.4, easy)
+    c = Context(text + "\n")
+    return c.frame(frame) if frame else c.end()
 
 
 def sample(r, progress=1.0):
     """A context of one to six instructions, one after the other, with their results."""
-    if r.random() < 0.25:
-        return choices(r)
     scale = min(1.0, 0.2 + 2.4 * progress)
     base = ""
     if r.random() < 0.2:

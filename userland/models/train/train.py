@@ -26,7 +26,7 @@ STEP_TOKENS = 5400
 def schedule(progress, step):
     """Learning rate by progress: a short warm-up, flat, then down to nearly nothing."""
     warm = min(1.0, (step + 1) / 60)
-    flat = 0.45
+    flat = 0.93
     return warm * (1.0 if progress < flat else max(0.02, (1 - progress) / (1 - flat)))
 
 
