@@ -262,10 +262,6 @@ Status check_arg_form(const ArgSpec& arg, std::string_view text) {
   return {};
 }
 
-int64_t Call::integer(size_t i) const { return parse_int(arg(i)).value_or(0); }
-
-bool Call::truth(size_t i) const { return arg(i) == "1" || arg(i) == "true"; }
-
 Status check_call(const Call& call) {
   if (call.spec == nullptr) return fail(ErrorCode::ENOSYS_, "no such call");
   const auto specs = call.spec->args;

@@ -57,8 +57,6 @@ struct Call {
   Sys number() const { return static_cast<Sys>(spec->number); }
   const std::string& arg(size_t i) const { return *args[i]; }
   bool has(size_t i) const { return args[i].has_value(); }
-  int64_t integer(size_t i) const;  // of an int argument that check_call has passed
-  bool truth(size_t i) const;       // of a bool
   bool operator==(const Call&) const = default;
 };
 

@@ -152,8 +152,8 @@ class Matcher {
   std::shared_ptr<const MaskTable> masks_;
   std::string frame_;           // bytes since <|phi_sys|>
   std::vector<uint64_t> near_;  // the mask near the frame's bound, which no table keeps
-  uint32_t near_count_ = 0;
-  uint32_t place_ = 0;  // of the mask table's automaton
+  uint32_t count_ = 0;          // tokens in the last mask
+  uint32_t place_ = 0;          // of the mask table's automaton
   uint32_t frame_index_ = 0;
   bool in_frame_ = false;
 };

@@ -21,18 +21,18 @@ std::span<const uint64_t> Matcher::mask() {
   const bool near = near_bound();
   if (!near) {
     if (const Mask* mask = masks_->find(place_)) {
-      near_count_ = mask->count;
+      count_ = mask->count;
       return mask->words;
     }
   }
   const uint32_t room = near ? PHI_FRAME_MAX - static_cast<uint32_t>(frame_.size()) : MaskTable::kNoBound;
-  masks_->compute(place_, room, near_, near_count_);
+  masks_->compute(place_, room, near_, count_);
   return near_;
 }
 
 uint32_t Matcher::admitted() {
   mask();
-  return near_count_;
+  return count_;
 }
 
 Matcher::Event Matcher::accept(int32_t token) {

@@ -22,7 +22,7 @@ TEST(ParseCall, ReadsWordsKeysAndRest) {
   const Call call = *parse_call(R"(RETRIEVE "who was first?" k=2 in=wiki)");
   EXPECT_EQ(call.number(), Sys::drv_retrieve);
   EXPECT_EQ(call.arg(0), "who was first?");
-  EXPECT_EQ(call.integer(1), 2);
+  EXPECT_EQ(call.arg(1), "2");
   EXPECT_EQ(call.arg(2), "wiki");
   EXPECT_EQ(*parse_call(R"(RETRIEVE "who was first?" in=wiki k=2)"), call);
   EXPECT_EQ(parse_call("SPAWN solve a b c")->rest, (std::vector<std::string>{"a", "b", "c"}));
