@@ -4,7 +4,7 @@
 -- cells and standard output, and no more of anything than is left to this process.
 
 local RIGHTS <const> = { "mem:read", "mem:write", "io:out" }
-local FRONT <const> = "---\nsampling: {temperature: 0}\nlimits: {tokens: 32768}\n---\n"
+local FRONT <const> = "---\nsampling: {temperature: 0}\nlimits: {tokens: 16384}\n---\n"
 
 local text = ...
 if not text then error("usage: stored TEXT", 0) end

@@ -46,9 +46,9 @@ local function field(rule, name, number, pattern)
   return value
 end
 
--- table_of[state][symbol] = "write move next", the states in order, and the symbols.
+-- table_of[state][symbol] = "write move next", the states in order, the symbols, and every state's name.
 local function read_rules(machine, blank)
-  local table_of = {}
+  local table_of, named = {}, {}
   local states, add_state = ordered_set()
   local symbols, add_symbol = ordered_set()
   add_symbol(blank)
@@ -60,17 +60,18 @@ local function read_rules(machine, blank)
     local next_state = field(rule, "next", i, "^[%w_-]+$")
     table_of[state] = table_of[state] or {}
     table_of[state][read] = write .. " " .. move .. " " .. next_state
+    named[state], named[next_state] = true, true
     add_state(state)
     add_symbol(read)
     add_symbol(write)
   end
-  return table_of, states, symbols
+  return table_of, states, symbols, named
 end
 
 -- Where there is no rule the machine halts: a label of its own, so that the last state is known.
-local function halt_label(table_of)
+local function halt_label(named)
   local label = "halt"
-  while table_of[label] do label = label .. "-" end
+  while named[label] do label = label .. "-" end
   return label
 end
 
@@ -162,12 +163,12 @@ end
 local source, tape_given, head_given, start_given, most = ...
 local machine = read_machine(source or BEAVER)
 local blank = tostring(machine.blank or 0)
-local table_of, states, symbols = read_rules(machine, blank)
+local table_of, states, symbols, named = read_rules(machine, blank)
 local start = start_given or machine.start_state or states[1]
 if not table_of[start] then error("the machine: no rule for the state " .. tostring(start), 0) end
 local max_steps = most and (math.tointeger(tonumber(most)) or error("MAX_STEPS: an integer expected", 0))
 local head = math.tointeger(tonumber(head_given or 0)) or error("HEAD: an integer expected", 0)
-local halt = halt_label(table_of)
+local halt = halt_label(named)
 
 local run = { tape = lay_tape(tape_given or "", head), head = head, state = start, steps = 0, halted = false, halt = halt }
 phi.try(phi.sys.trace, 0)

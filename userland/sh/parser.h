@@ -1,4 +1,4 @@
-// The shell's language as data: text → lists of pipelines of commands. Pure; docs/shell.md tells the grammar.
+// The shell's language as data: text → lists of pipelines of commands. Pure.
 //
 // Words: 'literal', "with $cell", \x; $NAME, ${NAME}, $? and $1 are cells and the last status. ; & && || | >
 // >> < # newline. Ownership: plain values. Errors: file and line of the first thing that cannot be read;
