@@ -17,7 +17,7 @@ from render import Context, load, substitute
 
 EVAL = Path(__file__).resolve().parent.parent / "eval"
 FIRST = {"calc": "TOOL calc", "fact": "RETRIEVE ", "parts": "SPAWN ", "logic": "EXEC logic", "stored": "EXEC stored", "outside": 'EXIT "?"'}
-ATOM = re.compile(r"([^\s(]+)\(([^()]*), (True|False)\)")
+ATOM = re.compile(r"([^\s(\"]+)\(([^()]*), (True|False)\)")
 
 
 def prompts(program, questions):
