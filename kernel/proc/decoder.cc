@@ -199,10 +199,9 @@ Sequence::Next Decoder::take(Token token) noexcept {
   if (append_free_text(token)) return stop_with(Stop::kEndOfText);
   Matcher::Event event = matcher_.accept(token);
   if (event == Matcher::Event::kNone) {
-    event = append_forced();
-    if (Status charged = budget_->charge(Resource::kTokens, static_cast<int64_t>(forced_.size())); !charged) {
-      return fail_with(std::move(charged).error());
-    }
+    Result<Matcher::Event> forced = append_forced();
+    if (!forced) return fail_with(std::move(forced).error());
+    event = *forced;
   }
   if (event == Matcher::Event::kFrame) return stop_with(Stop::kFrame);
   if (event == Matcher::Event::kSectionDone) return stop_with(Stop::kSection);
@@ -210,16 +209,22 @@ Sequence::Next Decoder::take(Token token) noexcept {
   return Next::kRun;
 }
 
-Matcher::Event Decoder::append_forced() {
+Result<Matcher::Event> Decoder::append_forced() {
   forced_.clear();
   matcher_.forced(forced_);
-  Matcher::Event event = Matcher::Event::kNone;
+  TRY(budget_->charge(Resource::kTokens, static_cast<int64_t>(forced_.size())));
   for (const Token token : forced_) {
     context_.append(token, Origin::kModel);
-    event = matcher_.accept(token);
-    if (event != Matcher::Event::kNone) break;
+    const Matcher::Event event = matcher_.accept(token);
+    if (event != Matcher::Event::kNone) return event;
   }
-  return event;
+  return Matcher::Event::kNone;
+}
+
+void Decoder::leave_with(Listener& listener, Stop stop) {
+  listener_ = &listener;
+  stop_ = stop;
+  services_.runtime.post(&task_);
 }
 
 Sequence::Next Decoder::stop_with(Stop stop) noexcept {

@@ -31,7 +31,7 @@ Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerP
   }
   context.append(vocabulary.encode(c.section), Origin::kPrompt, {});
   decoder_->reuse_prefix();
-  if (decoder_->append_forced() == Matcher::Event::kFrame) {
+  if (TRY(decoder_->append_forced()) == Matcher::Event::kFrame) {
     frame_ = decoder_->frame();
     done_.store(true, std::memory_order_release);
     return {};
