@@ -56,11 +56,12 @@ Status Forward::make_buffers() {
   const struct {
     Buffer* buffer;
     size_t rows, width;
-  } wanted[] = {{&x_, max_rows_, c_.n_embd},         {&h_, max_rows_, c_.n_embd},
-                {&q_, max_rows_, c_.q_size()},       {&k_, max_rows_, c_.kv_size()},
-                {&v_, max_rows_, c_.kv_size()},      {&att_, max_rows_, c_.q_size()},
-                {&gate_, max_rows_, c_.n_ff},        {&up_, max_rows_, c_.n_ff},
-                {&logits_, logit_rows_, c_.n_vocab}, {&state_, max_rows_, 2 * size_t{c_.n_heads}}};
+  } wanted[] = {
+      {&x_, max_rows_, c_.n_embd},         {&h_, max_rows_, c_.n_embd},
+      {&q_, max_rows_, c_.q_size()},       {&k_, max_rows_, c_.kv_size()},
+      {&v_, max_rows_, c_.kv_size()},      {&att_, max_rows_, c_.q_size()},
+      {&gate_, max_rows_, c_.n_ff},        {&up_, max_rows_, c_.n_ff},
+      {&logits_, logit_rows_, c_.n_vocab}, {&scratch_, pool_.threads(), attention_scratch(c_.n_heads)}};
   size_t bytes = 0;
   for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
   arena_ = TRY(Arena::create(bytes));
@@ -77,17 +78,17 @@ ProductRows Forward::rows_of(const Buffer& in, const Buffer& out) const {
   return {.x = in.data, .x_stride = in.stride, .y = out.data, .y_stride = out.stride, .rows = rows_.size()};
 }
 
-// f(row) for every row; `cost` in nanoseconds a row decides whether it is shared out.
+// f(row, worker) for every row; `cost` in nanoseconds a row decides whether it is shared out.
 template <class F>
 void Forward::each_row(size_t cost, F&& f) {
   const size_t n = rows_.size();
   if (!wide_ || n * cost < kSerialNanos) {
-    for (size_t r = 0; r < n; ++r) f(r);
+    for (size_t r = 0; r < n; ++r) f(r, 0);
     return;
   }
   const size_t step = std::max<size_t>(1, kTileNanos / std::max<size_t>(cost, 1));
-  pool_.run(static_cast<uint32_t>((n + step - 1) / step), [&](uint32_t tile, unsigned) {
-    for (size_t r = tile * step, end = std::min(n, (tile + 1) * step); r < end; ++r) f(r);
+  pool_.run(static_cast<uint32_t>((n + step - 1) / step), [&](uint32_t tile, unsigned worker) {
+    for (size_t r = tile * step, end = std::min(n, (tile + 1) * step); r < end; ++r) f(r, worker);
   });
 }
 
@@ -133,13 +134,13 @@ void Forward::layer(uint32_t index) {
   const bool last = index + 1 == c_.n_layers;
   const auto alone = [&](size_t r) { return !last && items_[rows_[r].item].tokens.size() == 1; };
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
-  each_row(light, [&](size_t r) {
+  each_row(light, [&](size_t r, unsigned) {
     if (!alone(r)) turn_and_store(index, r);
   });
   if (last) keep_wanted_rows();
-  each_row(kTileNanos, [&](size_t r) {
+  each_row(kTileNanos, [&](size_t r, unsigned worker) {
     if (alone(r)) turn_and_store(index, r);
-    attend(index, r);
+    attend(index, r, worker);
   });
   Product o{&l.o, rows_of(att_, x_)};
   o.rows.bias = l.o_bias;
@@ -149,8 +150,9 @@ void Forward::layer(uint32_t index) {
 }
 
 void Forward::norm_rows(const float* weight) {
-  each_row(c_.n_embd * kNanosPerKiloElement / 1024,
-           [&](size_t r) { kernels_.rms_norm(x_.row(r), weight, h_.row(r), c_.n_embd, c_.rms_eps); });
+  each_row(c_.n_embd * kNanosPerKiloElement / 1024, [&](size_t r, unsigned) {
+    kernels_.rms_norm(x_.row(r), weight, h_.row(r), c_.n_embd, c_.rms_eps);
+  });
 }
 
 // Keys after their turn, and values, go into the row's page as halves.
@@ -172,7 +174,7 @@ void Forward::turn_and_store(uint32_t layer, size_t r) {
   }
 }
 
-void Forward::attend(uint32_t layer, size_t r) {
+void Forward::attend(uint32_t layer, size_t r, unsigned worker) {
   const Row& row = rows_[r];
   const KvShape shape = c_.kv();
   kernels_.attend({.kv = items_[row.item].kv,
@@ -185,7 +187,7 @@ void Forward::attend(uint32_t layer, size_t r) {
                    .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
                    .q = q_.row(r),
                    .out = att_.row(r),
-                   .state = state_.row(r)});
+                   .scratch = scratch_.row(worker)});
 }
 
 // Behind the last layer's keys and values only the rows that somebody asked for are computed.
@@ -210,7 +212,7 @@ void Forward::feed_forward(const LayerWeights& l) {
   const Product both[] = {{&l.gate, rows_of(h_, gate_)}, {&l.up, rows_of(h_, up_)}};
   multiply(both);
   each_row(c_.n_ff * kNanosPerKiloElement / 1024,
-           [&](size_t r) { kernels_.swiglu(gate_.row(r), up_.row(r), c_.n_ff); });
+           [&](size_t r, unsigned) { kernels_.swiglu(gate_.row(r), up_.row(r), c_.n_ff); });
   Product down{&l.down, rows_of(gate_, x_)};
   down.rows.add = true;
   multiply({&down, 1});

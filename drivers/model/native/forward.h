@@ -52,7 +52,7 @@ class Forward {
   void layer(uint32_t index);
   void gather_rows();
   void turn_and_store(uint32_t layer, size_t row);
-  void attend(uint32_t layer, size_t row);
+  void attend(uint32_t layer, size_t row, unsigned worker);
   void keep_wanted_rows();
   void norm_rows(const float* weight);
   void multiply(std::span<const Product> products);
@@ -71,7 +71,8 @@ class Forward {
   WorkerPool pool_;
   uint32_t max_rows_;
   Arena arena_;
-  Buffer x_, h_, q_, k_, v_, att_, gate_, up_, state_, logits_;
+  Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
+  Buffer scratch_;                            // a row of it for each worker
   size_t logit_rows_ = 0;                     // that logits_ holds at once
   std::vector<float> turns_;                  // angles of the first positions
   std::vector<float> far_turns_;              // and of the rows of this pass that lie beyond them

@@ -60,8 +60,13 @@ struct AttentionRow {
   float scale = 1;
   const float* q = nullptr;  // [n_kv_heads × group][head_dim]
   float* out = nullptr;      // the same
-  float* state = nullptr;    // scratch: 2 × n_kv_heads × group
+  float* scratch = nullptr;  // attention_scratch() floats
 };
+
+// Scores are kept for so many pages at once.
+inline constexpr size_t kAttentionPages = 16;
+inline constexpr size_t kAttentionPositions = kAttentionPages * PHI_PAGE_TOKENS;
+constexpr size_t attention_scratch(size_t n_heads) { return n_heads * (kAttentionPositions + 2); }
 
 struct Kernels {
   std::string_view name;

@@ -31,9 +31,10 @@ inline Vec load_weights(const typename Element<type>::Type* p) {
 
 // R rows × P panels of G neighbouring groups; `panels` is how many a group has (the stride of the inputs).
 // Every output is one chain of fused multiply-adds over the inputs in order, whatever R, P and G are.
+// Not inlined: alone, its accumulators stay in registers.
 template <PackedType type, int R, int G, int P>
-void product_tile(const typename Element<type>::Type* w, size_t panels, size_t n_in, size_t column,
-                  const ProductRows& rows, size_t first_row) {
+__attribute__((noinline)) void product_tile(const typename Element<type>::Type* w, size_t panels, size_t n_in,
+                                            size_t column, const ProductRows& rows, size_t first_row) {
   Vec acc[R][G * P];
   for (int p = 0; p < G * P; ++p) {
     const Vec start = rows.bias ? vec_load(rows.bias + column + static_cast<size_t>(p) * kLanes) : vec_zero();
@@ -86,8 +87,7 @@ void product_rows(int n, const typename Element<type>::Type* w, size_t panels, s
                   const ProductRows& rows, size_t first_row) {
   if constexpr (R > 1)
     if (n < R) return product_rows<type, R - 1>(n, w, panels, n_in, column, rows, first_row);
-  product_group<type, R, R == 1 ? static_cast<int>(kGroupPanels) : kTilePanels>(w, panels, n_in, column, rows,
-                                                                                first_row);
+  product_group<type, R, tile_panels(R)>(w, panels, n_in, column, rows, first_row);
 }
 
 template <PackedType type, int R>
@@ -109,14 +109,15 @@ void product_typed(const PackedMatrix& m, size_t first, size_t last, const Produ
         product_wide<type, kWideRows>(static_cast<int>(rows.rows), w + g * kGroup * m.n_in, m.n_in,
                                       g * kGroup, rows);
   // Rows are dealt out evenly: 8 rows are 4 + 4, not 6 + 2.
-  const size_t chunks = (rows.rows + kTileRows - 1) / kTileRows;
+  constexpr int kRows = type == PackedType::kF32 ? kTileRowsFloat : kTileRowsHalf;
+  const size_t chunks = (rows.rows + kRows - 1) / kRows;
   for (; g < last; ++g) {
     const size_t left = m.padded_out() - g * kGroup;
     const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
     for (size_t c = 0; c < chunks; ++c) {
       const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
-      product_rows<type, kTileRows>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
-                                    g * kGroup, rows, row);
+      product_rows<type, kRows>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
+                                g * kGroup, rows, row);
     }
   }
 }
@@ -181,86 +182,124 @@ inline Vec page_scores(const uint16_t* keys, const float* q, size_t head_dim) {
 }
 static_assert(PHI_PAGE_TOKENS == kLanes, "a page's scores are one vector");
 
-// out = out × keep + Σ weights[j] × values[j], D vectors wide.
+// out += Σ weights[j] × values[j], D vectors wide; even and odd j are summed up apart, to halve the chain.
 template <int D>
-inline void add_values(const uint16_t* values, size_t stride, const float* weights, unsigned n, float keep,
-                       float* out) {
-  Vec acc[D];
-  const Vec k = vec_set(keep);
-  for (int d = 0; d < D; ++d) acc[d] = vec_mul(vec_load(out + d * kLanes), k);
-  for (unsigned j = 0; j < n; ++j) {
-    const Vec weight = vec_set(weights[j]);
-    for (int d = 0; d < D; ++d)
-      acc[d] = vec_fma(weight, vec_load_f16(values + j * stride + d * kLanes), acc[d]);
+inline void add_values(const uint16_t* values, size_t stride, const float* weights, unsigned n, float* out) {
+  Vec even[D], odd[D];
+  for (int d = 0; d < D; ++d) even[d] = vec_load(out + d * kLanes), odd[d] = vec_zero();
+  unsigned j = 0;
+  for (; j + 2 <= n; j += 2) {
+    const Vec first = vec_set(weights[j]), second = vec_set(weights[j + 1]);
+    for (int d = 0; d < D; ++d) {
+      even[d] = vec_fma(first, vec_load_f16(values + j * stride + d * kLanes), even[d]);
+      odd[d] = vec_fma(second, vec_load_f16(values + (j + 1) * stride + d * kLanes), odd[d]);
+    }
   }
-  for (int d = 0; d < D; ++d) vec_store(out + d * kLanes, acc[d]);
+  if (j < n)
+    for (int d = 0; d < D; ++d)
+      even[d] = vec_fma(vec_set(weights[j]), vec_load_f16(values + j * stride + d * kLanes), even[d]);
+  for (int d = 0; d < D; ++d) vec_store(out + d * kLanes, vec_add(even[d], odd[d]));
 }
 
-// Online softmax, one page at a time: the result depends on the pages' places, not on how the row got here.
-// Turns a page's scores (unscaled) into weights and returns the factor for what was summed up before.
-inline float softmax_step(Vec scores, unsigned n, float scale, float& peak, float& sum, float* weights) {
-  const Vec scaled = vec_keep(vec_mul(scores, vec_set(scale)), n, -INFINITY);
-  const float page_peak = vec_max(scaled);
-  float keep = 1.0f;
-  if (page_peak > peak) {
-    float lanes[kLanes];
-    vec_store(lanes, vec_exp(vec_set(peak - page_peak)));
-    keep = lanes[0];
-    peak = page_peak;
-  }
-  const Vec w = vec_keep(vec_exp(vec_add(scaled, vec_set(-peak))), n, 0.0f);
-  vec_store(weights, w);
-  sum = sum * keep + vec_sum(w);
-  return keep;
-}
+// The pages are a row's own affair, taken in blocks of kAttentionPages from its first one: the order of every
+// sum depends on where the pages stand, not on how the row got here.
+struct AttentionBlock {
+  const KvSpan* spans;
+  size_t pages;
+  unsigned last_n;  // positions that the row sees of the last page; of the others, span.n
+
+  unsigned seen(size_t page) const { return page + 1 == pages ? last_n : spans[page].n; }
+  const uint16_t* frame(size_t page) const { return reinterpret_cast<const uint16_t*>(spans[page].frame); }
+};
 
 inline void prefetch_block(const uint16_t* block, size_t elements) {
   constexpr size_t kLine = 64 / sizeof(uint16_t);
   for (size_t i = 0; i < elements; i += kLine) __builtin_prefetch(block + i);
 }
 
-void attend_page(const AttentionRow& row, const uint16_t* frame, const uint16_t* next, unsigned n) {
-  const size_t block = PHI_PAGE_TOKENS * row.head_dim;  // elements of one head's keys
-  float weights[PHI_PAGE_TOKENS];
-  for (size_t head = 0; head < row.n_kv_heads; ++head) {
-    const uint16_t* keys = frame + row.k_offset + head * block;
-    const uint16_t* values = frame + row.v_offset + head * block;
-    if (next) {  // the next page lies elsewhere in memory, where no hardware prefetcher looks
-      prefetch_block(next + row.k_offset + head * block, block);
-      prefetch_block(next + row.v_offset + head * block, block);
-    }
-    for (size_t h = head * row.group, end = h + row.group; h < end; ++h) {
-      const Vec scores = page_scores(keys, row.q + h * row.head_dim, row.head_dim);
-      const float keep = softmax_step(scores, n, row.scale, row.state[2 * h], row.state[2 * h + 1], weights);
-      float* out = row.out + h * row.head_dim;
-      size_t d = 0;
-      for (; d + 4 * kLanes <= row.head_dim; d += 4 * kLanes)
-        add_values<4>(values + d, row.head_dim, weights, n, keep, out + d);
-      for (; d + 2 * kLanes <= row.head_dim; d += 2 * kLanes)
-        add_values<2>(values + d, row.head_dim, weights, n, keep, out + d);
-      for (; d < row.head_dim; d += kLanes)
-        add_values<1>(values + d, row.head_dim, weights, n, keep, out + d);
+// scores[head][position]: scaled; -inf where there is nothing to see. The values are fetched for what comes
+// next.
+void block_scores(const AttentionRow& row, const AttentionBlock& block, float* scores) {
+  const size_t size = PHI_PAGE_TOKENS * row.head_dim;  // elements of one head's keys
+  const Vec scale = vec_set(row.scale);
+  for (size_t page = 0; page < block.pages; ++page) {
+    const uint16_t* frame = block.frame(page);
+    for (size_t head = 0; head < row.n_kv_heads; ++head) {
+      // The next page lies elsewhere in memory, where no hardware prefetcher looks.
+      if (page + 1 < block.pages) prefetch_block(block.frame(page + 1) + row.k_offset + head * size, size);
+      prefetch_block(frame + row.v_offset + head * size, size);
+      for (size_t h = head * row.group, end = h + row.group; h < end; ++h) {
+        const Vec s = page_scores(frame + row.k_offset + head * size, row.q + h * row.head_dim, row.head_dim);
+        vec_store(scores + h * kAttentionPositions + page * PHI_PAGE_TOKENS,
+                  vec_keep(vec_mul(s, scale), block.seen(page), -INFINITY));
+      }
     }
   }
 }
 
+// Scores of one head become weights; what was summed up before is scaled to the new largest score.
+void block_softmax(size_t pages, size_t head_dim, float* scores, float& peak, float& sum, float* out) {
+  Vec largest = vec_load(scores);
+  for (size_t page = 1; page < pages; ++page) largest = vec_larger(largest, vec_load(scores + page * kLanes));
+  const float block_peak = vec_max(largest);
+  if (block_peak > peak) {
+    if (sum > 0) {
+      float keep[kLanes];
+      vec_store(keep, vec_exp(vec_set(peak - block_peak)));
+      sum *= keep[0];
+      for (size_t d = 0; d < head_dim; ++d) out[d] *= keep[0];
+    }
+    peak = block_peak;
+  }
+  const Vec shift = vec_set(-peak);
+  Vec sums = vec_zero();
+  for (size_t page = 0; page < pages; ++page) {
+    const Vec w = vec_exp(vec_add(vec_load(scores + page * kLanes), shift));
+    vec_store(scores + page * kLanes, w);
+    sums = vec_add(sums, w);
+  }
+  sum += vec_sum(sums);
+}
+
+void block_values(const AttentionRow& row, const AttentionBlock& block, const float* weights) {
+  const size_t size = PHI_PAGE_TOKENS * row.head_dim;
+  for (size_t page = 0; page < block.pages; ++page)
+    for (size_t h = 0; h < row.n_kv_heads * row.group; ++h) {
+      const uint16_t* values = block.frame(page) + row.v_offset + h / row.group * size;
+      const float* w = weights + h * kAttentionPositions + page * PHI_PAGE_TOKENS;
+      const unsigned n = block.seen(page);
+      float* out = row.out + h * row.head_dim;
+      size_t d = 0;
+      for (; d + 4 * kLanes <= row.head_dim; d += 4 * kLanes)
+        add_values<4>(values + d, row.head_dim, w, n, out + d);
+      for (; d + 2 * kLanes <= row.head_dim; d += 2 * kLanes)
+        add_values<2>(values + d, row.head_dim, w, n, out + d);
+      for (; d < row.head_dim; d += kLanes) add_values<1>(values + d, row.head_dim, w, n, out + d);
+    }
+}
+
 void attend(const AttentionRow& row) {
   const size_t n_heads = row.n_kv_heads * row.group;
-  for (size_t h = 0; h < n_heads; ++h) {
-    row.state[2 * h] = -INFINITY;  // the largest score so far
-    row.state[2 * h + 1] = 0;      // the sum of the weights so far
-  }
+  float* scores = row.scratch;
+  float* peaks = scores + n_heads * kAttentionPositions;
+  float* sums = peaks + n_heads;
+  for (size_t h = 0; h < n_heads; ++h) peaks[h] = -INFINITY, sums[h] = 0;
   for (size_t i = 0; i < n_heads * row.head_dim; ++i) row.out[i] = 0;
-  for (size_t i = 0; i < row.kv.size() && row.kv[i].first_pos <= row.last_pos; ++i) {
-    const KvSpan& span = row.kv[i];
-    const uint32_t seen = row.last_pos - span.first_pos + 1;
-    const bool more = i + 1 < row.kv.size() && row.kv[i + 1].first_pos <= row.last_pos;
-    attend_page(row, reinterpret_cast<const uint16_t*>(span.frame),
-                more ? reinterpret_cast<const uint16_t*>(row.kv[i + 1].frame) : nullptr,
-                seen < span.n ? seen : span.n);
+  size_t pages = row.kv.size();
+  while (pages > 0 && row.kv[pages - 1].first_pos > row.last_pos) --pages;
+  for (size_t first = 0; first < pages; first += kAttentionPages) {
+    const size_t n = pages - first < kAttentionPages ? pages - first : kAttentionPages;
+    const KvSpan& last = row.kv[first + n - 1];
+    const uint32_t seen = row.last_pos - last.first_pos + 1;
+    const AttentionBlock block{row.kv.data() + first, n, seen < last.n ? seen : last.n};
+    block_scores(row, block, scores);
+    for (size_t h = 0; h < n_heads; ++h)
+      block_softmax(n, row.head_dim, scores + h * kAttentionPositions, peaks[h], sums[h],
+                    row.out + h * row.head_dim);
+    block_values(row, block, scores);
   }
   for (size_t h = 0; h < n_heads; ++h) {
-    const float norm = 1.0f / row.state[2 * h + 1];  // at least 1: the largest score's own weight
+    const float norm = 1.0f / sums[h];  // at least 1: the largest score's own weight
     for (size_t d = 0; d < row.head_dim; ++d) row.out[h * row.head_dim + d] *= norm;
   }
 }

@@ -8,8 +8,9 @@
 namespace phios {
 namespace {
 
-constexpr int kTileRows = 6;  // 6 rows × 2 registers of accumulators, 2 of weights, 1 input: 15 of 16
-constexpr int kTilePanels = 1;
+// 4 rows × 2 registers of accumulators or a little more: what 16 registers hold beside weights and inputs.
+constexpr int kTileRowsFloat = 4, kTileRowsHalf = 6;
+constexpr int tile_panels(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 constexpr int kWideRows = 0;
 
 struct Vec {
@@ -48,6 +49,7 @@ inline float vec_sum(Vec a) {
   four = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
+inline Vec vec_larger(Vec a, Vec b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
 inline float vec_max(Vec a) {
   const __m256 eight = _mm256_max_ps(a.lo, a.hi);
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -78,9 +80,10 @@ inline __m256 exp_half(__m256 x) {
   p = _mm256_add_ps(_mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r), _mm256_set1_ps(1.0f));
   const __m256i power =
       _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-  return _mm256_mul_ps(p, _mm256_castsi256_ps(power));
+  const __m256 seen = _mm256_cmp_ps(x, _mm256_set1_ps(-87.0f), _CMP_GT_OQ);
+  return _mm256_and_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(power)), seen);
 }
-// e^x to about an ulp, for -87 ≤ x ≤ 88; what lies outside counts as the nearer bound. Cephes' polynomial.
+// e^x to about an ulp, 0 below -87, x above 88 counts as 88. Cephes' polynomial.
 inline Vec vec_exp(Vec x) { return {exp_half(x.lo), exp_half(x.hi)}; }
 
 // Lane j of the result is the sum of a[j]'s lanes.

@@ -8,10 +8,11 @@
 namespace phios {
 namespace {
 
-constexpr int kTileRows = 6;  // 6 rows × 4 panels of accumulators, 4 weights, 1 input: 29 of 32 registers
-constexpr int kTilePanels = 4;
-constexpr int kWideRows =
-    3;  // up to this many rows two groups are taken at once: enough chains to hide latency
+// 6 rows × 4 panels of accumulators, 4 weights, 1 input: 29 of 32 registers.
+constexpr int kTileRowsFloat = 6, kTileRowsHalf = 6;
+constexpr int tile_panels(int) { return 4; }
+// Up to this many rows two groups are taken at once: enough chains to hide latency.
+constexpr int kWideRows = 3;
 
 struct Vec {
   __m512 v;
@@ -37,13 +38,14 @@ inline Vec vec_mul(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Vec vec_div(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Vec vec_swap_pairs(Vec a) { return {_mm512_permute_ps(a.v, 0xb1)}; }  // lanes 1, 0, 3, 2, …
 inline float vec_sum(Vec a) { return _mm512_reduce_add_ps(a.v); }
+inline Vec vec_larger(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline float vec_max(Vec a) { return _mm512_reduce_max_ps(a.v); }
 // Lanes from n on become `fill`.
 inline Vec vec_keep(Vec a, unsigned n, float fill) {
   return {_mm512_mask_mov_ps(_mm512_set1_ps(fill), static_cast<__mmask16>((1u << n) - 1), a.v)};
 }
 
-// e^x to about an ulp; x below -104 counts as -104. Cephes' polynomial.
+// e^x to about an ulp, 0 below -104. Cephes' polynomial.
 inline Vec vec_exp(Vec x) {
   const __m512 clamped = _mm512_max_ps(x.v, _mm512_set1_ps(-104.0f));
   const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(clamped, _mm512_set1_ps(1.44269504f)), 0);
@@ -56,7 +58,8 @@ inline Vec vec_exp(Vec x) {
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
   p = _mm512_add_ps(_mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r), _mm512_set1_ps(1.0f));
-  return {_mm512_scalef_ps(p, n)};
+  const __mmask16 seen = _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(-104.0f), _CMP_GT_OQ);
+  return {_mm512_maskz_scalef_ps(seen, p, n)};
 }
 
 // Adds pairs of neighbours of (a, b) so that four rounds over 16 vectors give each vector's sum in its lane.

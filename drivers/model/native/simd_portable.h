@@ -10,8 +10,8 @@
 namespace phios {
 namespace {
 
-constexpr int kTileRows = 1;
-constexpr int kTilePanels = 1;
+constexpr int kTileRowsFloat = 1, kTileRowsHalf = 1;
+constexpr int tile_panels(int) { return 1; }
 constexpr int kWideRows = 0;
 constexpr int kVecLanes = 16;
 
@@ -66,6 +66,9 @@ inline float vec_sum(const Vec& a) {
   float sum = 0;
   for (const float x : a.v) sum += x;
   return sum;
+}
+inline Vec vec_larger(const Vec& a, const Vec& b) {
+  return vec_each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
 inline float vec_max(const Vec& a) {
   float peak = a.v[0];
