@@ -83,6 +83,9 @@ Status check_value(const std::string& name, const Json& value, const Json& param
     TRY(bound("maximum", [&](double most) { return v > most; }));
   }
   if (value.is_string()) {
+    // A NUL would end a word of the command early.
+    if (value.get_ref<const std::string&>().find('\0') != std::string::npos)
+      return invalid("{}: holds a NUL", name);
     const auto size = static_cast<double>(value.get_ref<const std::string&>().size());
     TRY(bound("minLength", [&](double least) { return size < least; }));
     TRY(bound("maxLength", [&](double most) { return size > most; }));

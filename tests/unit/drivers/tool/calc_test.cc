@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 namespace phios::calc {
 namespace {
@@ -102,7 +102,7 @@ TEST(Calc, ErrorsNameTheColumn) {
 }
 
 TEST(Calc, NothingRunsAway) {
-  const auto began = std::chrono::steady_clock::now();
+  const std::clock_t began = std::clock();  // of our own work: the machine may be busy
   EXPECT_EQ(calc("9^9^9"), "ETOOBIG column 2: a number of more than 10000 digits");
   EXPECT_EQ(calc("2^(10^20)"), "ETOOBIG column 2: a number of more than 10000 digits");
   EXPECT_EQ(calc("1^(10^20)"), "1");
@@ -116,7 +116,7 @@ TEST(Calc, NothingRunsAway) {
   std::string long_work = "3^20000";
   for (int i = 0; i < 500; ++i) long_work += "*7/7";
   EXPECT_EQ(calc(long_work).substr(0, 7), "ETOOBIG");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_LT(std::clock() - began, 2 * CLOCKS_PER_SEC);
 }
 
 }  // namespace

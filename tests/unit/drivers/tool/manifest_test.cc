@@ -157,6 +157,7 @@ TEST_F(Arguments, AreHeldAgainstTheSchema) {
   EXPECT_EQ(check({R"({"city": "Rome", "sun": 1})"}),
             "sun: no such argument: city [days] [unit] [wind] [at]");
   EXPECT_EQ(check({R"({"city": 3})"}), "city: expected string, got 3");
+  EXPECT_EQ(check({R"({"city": "a\u0000b"})"}), "city: holds a NUL");
 }
 
 }  // namespace
