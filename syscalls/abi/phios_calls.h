@@ -460,12 +460,12 @@ static inline phi_status phi_proc_self(phi_proc *proc, int64_t *out) {
   return phi_syscall_int(proc, PHI_SYS_proc_self, NULL, 0, PHI_FOREVER, out);
 }
 
-/* the events of a process and its descendants since the last call */
-static inline phi_status phi_sys_trace(phi_proc *proc, phi_pid pid, int64_t ms, char *buf, size_t cap, size_t *len, int64_t deadline_ns) {
+/* the events of a process and its descendants since the last call; pid 0 only begins the reading */
+static inline phi_status phi_sys_trace(phi_proc *proc, int64_t pid, int64_t ms, char *buf, size_t cap, size_t *len, int64_t deadline_ns) {
   phi_arg call_args[2];
   char pid_text[PHI_INT_TEXT];
   char ms_text[PHI_INT_TEXT];
-  call_args[0] = phi_arg_pid(pid, pid_text);
+  call_args[0] = phi_arg_int(pid, pid_text);
   call_args[1] = phi_arg_int(ms, ms_text);
   return phi_syscall(proc, PHI_SYS_sys_trace, call_args, 2, deadline_ns, buf, cap, len);
 }

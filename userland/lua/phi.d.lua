@@ -397,8 +397,8 @@ function phi.sys.random(n) end
 ---@return phi.Error? err
 function phi.proc.self() end
 
----the events of a process and its descendants since the last call
----@param pid integer|"any"
+---the events of a process and its descendants since the last call; pid 0 only begins the reading
+---@param pid integer
 ---@param options? {ms?: integer}
 ---@return any? result
 ---@return phi.Error? err
