@@ -157,8 +157,9 @@ int list_contexts(Session& session, const CommandArgs& args, std::string& out) {
     return done ? 0 : complain(session, "ctx: " + done.text);
   }
   if (args.size() > 1) return usage(session, "ctx");
-  std::vector<std::string> prefixes = args.empty() ? std::vector<std::string>{"", "/shm/", "/mem/"} : args;
-  for (const std::string& prefix : prefixes) {
+  Args prefixes = {std::nullopt, "/shm/", "/mem/"};
+  if (!args.empty()) prefixes = {args[0]};
+  for (const auto& prefix : prefixes) {
     Answer names = call(session.proc, PHI_SYS_ctx_list, {prefix});
     if (!names) return complain(session, "ctx: " + names.text);
     for (const std::string& name : names.words) out += name + "\n";

@@ -35,6 +35,7 @@ unsigned char cancel_line(EditLine* edit, int) {
   el_cursor(edit, static_cast<int>(line->lastchar - line->cursor));
   line = el_line(edit);
   el_deletestr(edit, static_cast<int>(line->lastchar - line->buffer));
+  el_insertstr(edit, "\n");  // a line without it would read as the end of the input
   state->cancelled = true;
   return CC_NEWLINE;
 }

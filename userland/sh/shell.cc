@@ -96,7 +96,6 @@ void run_interactive(Session& session, const char* history) {
       }
       session.status = kCancelled;
       text.clear();
-      say("^C\n");
     }
     say("\n");
     return false;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -57,7 +58,7 @@ Terminal::Terminal(const std::string& home, const std::string& programs, const s
   winsize size{24, 200, 0, 0};
   child_ = forkpty(&fd_, nullptr, nullptr, &size);
   if (child_ == 0) _exit(run_shell(home, programs, model));
-  until(kPrompt);
+  prompt();
 }
 
 Terminal::~Terminal() {
@@ -96,7 +97,17 @@ std::string Terminal::until(const std::string& text, int patience_ms) {
 std::string Terminal::line(const std::string& text) {
   type(text + "\r");
   until("\n");  // the echo of what was typed
-  return until(kPrompt);
+  return prompt();
+}
+
+// The prompt is written just before the terminal leaves its line mode; what is typed between is echoed twice.
+std::string Terminal::prompt() {
+  constexpr useconds_t kLookAgain = 500;
+  std::string before = until(kPrompt);
+  termios mode{};
+  for (int64_t deadline = now_ms() + kPatienceMs; now_ms() < deadline; usleep(kLookAgain))
+    if (tcgetattr(fd_, &mode) == 0 && (mode.c_lflag & ICANON) == 0) break;
+  return before;
 }
 
 int Terminal::exit_code() {

@@ -24,6 +24,8 @@ class Terminal {
   // Reads on until `text` has come; what came before it since the last call. A test failure when it does not
   // come.
   std::string until(const std::string& text, int patience_ms = kPatienceMs);
+  // Reads up to the next prompt and until the shell listens to keys; what came before the prompt.
+  std::string prompt();
   // Types a line, then reads its output up to the next prompt.
   std::string line(const std::string& text);
   int exit_code();  // waits for the shell to end

