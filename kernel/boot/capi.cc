@@ -46,7 +46,6 @@ Result<phios::Call> make_call(uint32_t number, const phi_arg* args, size_t n_arg
     call.args.emplace_back(text ? std::optional<std::string>(text) : std::nullopt);
   }
   const bool takes_rest = !spec->args.empty() && spec->args.back().kind == phios::ArgKind::kRest;
-  if (takes_rest) call.args.emplace_back(std::nullopt);
   for (; next < n_args; next++) {
     if (!takes_rest)
       return phios::fail(ErrorCode::EINVAL_,

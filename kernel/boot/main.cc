@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   add_run_commands(app, context);
   add_tour_command(app, context);
   add_shell_command(app, context);
+  add_program_commands(app, context);
   add_data_commands(app, context);
   add_model_commands(app, context);
   add_eval_command(app, context);

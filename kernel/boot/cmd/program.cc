@@ -1,6 +1,5 @@
 // new, check: writing programs.
 #include <fmt/core.h>
-#include <lua.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -37,6 +36,7 @@ constexpr std::string_view kPromptScaffold = R"(---
 rights: [mem:read, mem:write, io:out]
 limits: {{tokens: 4096}}
 sampling: {{temperature: 0}}
+context: fresh
 ---
 # start
 Set n to {{{{1}}}}.

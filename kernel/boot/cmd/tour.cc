@@ -26,21 +26,16 @@ constexpr Stop kStops[] = {
      "is a lorpus. "
      "Is the following statement true or false? Dana is sour."},
     {"a stored program",
-     "# start\nSet x to 3.\n# loop\nAdd -1 to x.\n# test\nJump to loop if x.\n# end\nExit with done."},
-    {"two documents and arithmetic", "How many more people live in Telmora than in Quessin?"},
+     "# start\nSet x to 3.\n# loop\nAdd -1 to x.\n# test\nJump to loop when x holds something.\n# end\nExit with done."},
+    {"two documents and arithmetic", "How much higher is Mount Keld than Mount Orran?"},
 };
 
 const std::vector<Document> kDocuments = {
     {"varonia",
      "# Varonia\n\nVaronia is a small country on the northern coast. The capital of Varonia is Telmora. Its "
      "people fish and build ships."},
-    {"telmora",
-     "# Telmora\n\nTelmora is a city in Varonia. Telmora has a population of 48200. It lies on the river "
-     "Ansel."},
-    {"quessin",
-     "# Quessin\n\nQuessin is a town in the hills of Varonia. Quessin has a population of 9350. It is known "
-     "for "
-     "its cheese."},
+    {"keld", "# Mount Keld\n\nMount Keld is a mountain in Varonia. Mount Keld is 2310 m high."},
+    {"orran", "# Mount Orran\n\nMount Orran is a mountain in Varonia. Mount Orran is 1840 m high."},
 };
 
 // Colour only where a person looks.

@@ -8,9 +8,9 @@ from model import EOT
 
 # family → (generator, share of the samples)
 FAMILIES = {
-    "isa": (isa.sample, 9.0),
-    "choose": (isa.choices, 2.5),
-    "utm": (utm.sample, 2.5),
+    "isa": (isa.sample, 3.5),
+    "choose": (isa.choices, 10.0),
+    "utm": (utm.sample, 4.0),
     "sentence": (logic.sample, 2.0),
     "query": (logic.query_sample, 0.3),
 }
