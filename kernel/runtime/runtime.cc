@@ -81,8 +81,10 @@ Reactor* Hub::local() const noexcept {
   return reactor != nullptr && &reactor->hub() == this ? reactor : nullptr;
 }
 
-// The fiber is counted before anyone asks whether the runtime stops: stop() then either refuses it or waits.
+// The fiber is counted and then the flag is read once more: stop() then either refuses it or waits for it.
 Status Hub::spawn(std::string name, std::function<void()> fn) {
+  if (stopping_.load())
+    return fail(ErrorCode::EINTR_, fmt::format("fiber '{}': the runtime is stopping", name));
   Reactor* reactor = local();
   if (reactor != nullptr) {
     reactor->counters().started.bump();
@@ -109,6 +111,8 @@ Status Hub::spawn(std::string name, std::function<void()> fn) {
 
 void Hub::post(Task* task) noexcept {
   if (Reactor* reactor = local()) return reactor->push(task);
+  if (joined_.load(std::memory_order_relaxed)) [[unlikely]]
+    return FunctionTask::discard(task);
   injector_.push(task);
   help_wanted();
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "kernel/runtime/context.h"
 #include "tests/unit/kernel/runtime/fixture.h"
 
 namespace phios {
@@ -11,9 +12,7 @@ using MeasureTest = RuntimeTest;
 
 // Bounds are wide: they catch a runtime that does something dear on its hot path, not a busy machine.
 TEST_F(MeasureTest, FiguresAreNearTheirFloors) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "instrumented code has other figures";
-#else
+  if (rt::kInstrumented) GTEST_SKIP() << "instrumented code has other figures";
   auto runtime = start();
   const SchedFloors floors = measure_sched_floors();
   const auto figures = measure_runtime(*runtime);
@@ -27,7 +26,6 @@ TEST_F(MeasureTest, FiguresAreNearTheirFloors) {
   EXPECT_LT(figures->spawn_exit_ns, 20 * floors.fiber_ns);
   EXPECT_LT(figures->roundtrip_ns, 100 * floors.switch_ns);
   EXPECT_LT(figures->parked_bytes, 16 << 10);
-#endif
 }
 
 TEST_F(MeasureTest, ScalingIsMeasured) {
