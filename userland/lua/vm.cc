@@ -38,7 +38,12 @@ void hook(lua_State* L, lua_Debug*) {
     vm.status = PHI_ELIMIT_;
     end_state(L, Ended::kInstructions);
   }
-  --vm.ticks_left;
+  if (--vm.ticks_left % kYieldTicks == 0) {
+    // Others on this core go on, and a stopped process stops here.
+    char none[1];
+    size_t len = 0;
+    phi_syscall(vm.proc, PHI_SYS_proc_yield, nullptr, 0, PHI_FOREVER, none, sizeof none, &len);
+  }
   if (phi_proc_check(vm.proc) != PHI_OK) end_state(L, Ended::kInterrupted);
 }
 

@@ -107,6 +107,20 @@ TEST_F(ShellTerminal, StoppedScriptsDoNotRun) {
   t.line("kill -kill %1");
 }
 
+TEST_F(ShellTerminal, BusyScriptsLeaveTheShellItsTurn) {
+  Terminal t(directory_, directory_ + "/programs");
+  t.line("spin & spin & spin & spin &");
+  EXPECT_EQ(t.line("hello"), "hello\r\nbye\r\n");
+  EXPECT_EQ(t.line("kill -stop %1; sleep 0.05; echo ok"), "ok\r\n");
+  EXPECT_THAT(t.line("ps"), HasSubstr("stopped"));
+  t.type("spin\r");
+  t.until("\n");
+  usleep(200'000);
+  t.type("\x03");
+  EXPECT_THAT(t.prompt(), HasSubstr("EINTR"));
+  t.line("kill %2; kill %3; kill %4; kill -cont %1; kill %1");
+}
+
 TEST_F(ShellTerminal, BackgroundJobsWaitAndKill) {
   Terminal t(directory_, directory_ + "/programs");
   EXPECT_THAT(t.line("nap &"), HasSubstr("[1] "));
