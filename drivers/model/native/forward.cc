@@ -16,14 +16,14 @@ constexpr uint32_t kNearPositions = 2048;            // whose angles are kept
 constexpr size_t kLogitBytesMax = size_t{32} << 20;  // of one block of logits
 constexpr size_t kLogitRowsMin = 16;
 constexpr uint64_t kWideWork = 6'000'000;  // multiply-adds of a pass from which the workers pay
-constexpr size_t kTileRowsSmall = 24,
-                 kTileRowsLarge = 48;  // rows of a tile, below and from kLargePass rows on
+constexpr size_t kTileRowsSmall = 24;      // of a pass of fewer than kLargePass rows
+constexpr size_t kTileRowsLarge = 48;
 constexpr size_t kLargePass = 96;
 constexpr size_t kPairRows = 3;        // up to so many rows, a tile is a pair of groups (see the kernels)
 constexpr size_t kUnpackedTile = 16;   // outputs of a tile whose weights are unpacked as they are used
-constexpr size_t kSerialNanos = 3000;  // a phase that is shorter is not shared out
+constexpr size_t kSerialNanos = 1500;  // a phase that is shorter is not shared out
 constexpr size_t kTileNanos = 1000;
-constexpr size_t kNanosPerKiloElement = 40;  // of the light kernels
+constexpr size_t kNanosPerKiloElement = 200;  // of the light kernels
 
 }  // namespace
 

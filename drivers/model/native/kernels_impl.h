@@ -98,6 +98,13 @@ void product_wide(int n, const typename Element<type>::Type* w, size_t n_in, siz
   product_tile<type, R, 2, static_cast<int>(kGroupPanels)>(w, kGroupPanels, n_in, column, rows, 0);
 }
 
+// How many tiles high a product of so many rows is: whole tiles of the largest height or of 4 rows if they
+// come out even, else as even as can be (7 rows are 4 + 3, not 6 + 1).
+inline size_t row_chunks(size_t rows, size_t largest) {
+  if (rows % largest != 0 && rows % 4 == 0) return rows / 4;
+  return (rows + largest - 1) / largest;
+}
+
 template <PackedType type>
 void product_typed(const PackedMatrix& m, size_t first, size_t last, const ProductRows& rows) {
   const auto* w = static_cast<const typename Element<type>::Type*>(m.data);
@@ -108,16 +115,14 @@ void product_typed(const PackedMatrix& m, size_t first, size_t last, const Produ
       for (; g + 2 <= last && g + 2 <= full; g += 2)
         product_wide<type, kWideRows>(static_cast<int>(rows.rows), w + g * kGroup * m.n_in, m.n_in,
                                       g * kGroup, rows);
-  // Rows are dealt out evenly: 8 rows are 4 + 4, not 6 + 2.
-  constexpr int kRows = type == PackedType::kF32 ? kTileRowsFloat : kTileRowsHalf;
-  const size_t chunks = (rows.rows + kRows - 1) / kRows;
+  const size_t chunks = row_chunks(rows.rows, type == PackedType::kF32 ? kTileRowsFloat : kTileRowsHalf);
   for (; g < last; ++g) {
     const size_t left = m.padded_out() - g * kGroup;
     const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
     for (size_t c = 0; c < chunks; ++c) {
       const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
-      product_rows<type, kRows>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
-                                g * kGroup, rows, row);
+      product_rows<type, kTileRowsHalf>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
+                                        g * kGroup, rows, row);
     }
   }
 }
