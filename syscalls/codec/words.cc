@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "syscalls/abi/utf8.h"
 #include "syscalls/codec/text.h"
 
 namespace phios {
@@ -24,10 +25,6 @@ bool is_bare(char c) { return kBare[static_cast<uint8_t>(c)]; }
 
 uint8_t byte_at(std::string_view text, size_t i) {
   return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
-}
-
-bool continues(std::string_view text, size_t i, uint8_t low = 0x80, uint8_t high = 0xbf) {
-  return byte_at(text, i) >= low && byte_at(text, i) <= high;
 }
 
 // The character that stands for itself after a backslash, 0 if none does.
@@ -54,23 +51,8 @@ char simple_escape(char c) {
 
 }  // namespace
 
-// Unicode 15, table 3-7: well-formed UTF-8 byte sequences.
 size_t utf8_sequence(std::string_view text, size_t i) {
-  const uint8_t lead = byte_at(text, i);
-  if (i >= text.size()) return 0;
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(text, i + 1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const uint8_t low = lead == 0xe0 ? 0xa0 : 0x80;
-    const uint8_t high = lead == 0xed ? 0x9f : 0xbf;
-    return continues(text, i + 1, low, high) && continues(text, i + 2) ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const uint8_t low = lead == 0xf0 ? 0x90 : 0x80;
-    const uint8_t high = lead == 0xf4 ? 0x8f : 0xbf;
-    return continues(text, i + 1, low, high) && continues(text, i + 2) && continues(text, i + 3) ? 4 : 0;
-  }
-  return 0;
+  return phi_utf8_length(text.data() + i, text.size() - i);
 }
 
 void append_utf8(std::string& out, uint32_t code_point) {
