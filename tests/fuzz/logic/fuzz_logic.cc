@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -49,11 +50,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0]) {
-    case 'r': rules_case(text); break;
-    case 'c': calc_case(text); break;
-    case 'j': manifest_case(text, tool::ManifestFormat::kJson); break;
-    case 'y': manifest_case(text, tool::ManifestFormat::kYaml); break;
-    default: break;
+    case 'r':
+      rules_case(text);
+      break;
+    case 'c':
+      calc_case(text);
+      break;
+    case 'j':
+      manifest_case(text, tool::ManifestFormat::kJson);
+      break;
+    case 'y':
+      manifest_case(text, tool::ManifestFormat::kYaml);
+      break;
+    default:
+      break;
   }
   return 0;
 }
