@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "drivers/api/utf8.h"
 #include "drivers/tool/yaml.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "fmt/format.h"
 
@@ -152,7 +153,7 @@ Result<Schema> Schema::parse(Json schema) {
     }
   }
   Schema out;
-  out.schema_ = std::move(schema);
+  out.schema_ = std::make_shared<const Json>(std::move(schema));
   return out;
 }
 
@@ -164,7 +165,7 @@ Result<Json> Schema::arguments(const std::vector<std::string>& words) const {
       return *object;
     }
   }
-  const Json& properties = schema_["properties"];
+  const Json& properties = (*schema_)["properties"];
   if (words.size() > properties.size()) {
     return invalid("{} arguments, at most {}: {}", words.size(), properties.size(), signature());
   }
@@ -179,12 +180,12 @@ Result<Json> Schema::arguments(const std::vector<std::string>& words) const {
 }
 
 Status Schema::check(const Json& arguments) const {
-  const Json& properties = schema_["properties"];
+  const Json& properties = (*schema_)["properties"];
   for (const auto& [name, value] : arguments.items()) {
     if (!properties.contains(name)) return invalid("{}: no such argument: {}", name, signature());
     TRY(check_value(name, value, properties[name]));
   }
-  for (const Json& name : schema_["required"]) {
+  for (const Json& name : (*schema_)["required"]) {
     if (arguments.contains(name.get_ref<const std::string&>())) continue;
     return invalid("{}: missing: {}", name.get_ref<const std::string&>(), signature());
   }
@@ -192,14 +193,18 @@ Status Schema::check(const Json& arguments) const {
 }
 
 bool Schema::required(const std::string& name) const {
-  return std::ranges::find(schema_["required"], Json(name)) != schema_["required"].end();
+  return std::ranges::find((*schema_)["required"], Json(name)) != (*schema_)["required"].end();
 }
 
-bool Schema::has(std::string_view name) const { return schema_["properties"].contains(std::string(name)); }
+size_t Schema::parameters() const { return (*schema_)["properties"].size(); }
+
+std::string Schema::text() const { return schema_->dump(); }
+
+bool Schema::has(std::string_view name) const { return (*schema_)["properties"].contains(std::string(name)); }
 
 std::string Schema::signature() const {
   std::string out;
-  for (const auto& [name, parameter] : schema_["properties"].items()) {
+  for (const auto& [name, parameter] : (*schema_)["properties"].items()) {
     if (!out.empty()) out += ' ';
     out += required(name) ? name : '[' + name + ']';
   }

@@ -1,11 +1,12 @@
 // The JSON schema of a tool's arguments: the part of JSON Schema that manifests may use, and arguments held
 // against it.
 //
-// Ownership: a Schema owns its text. Threads: plain values. Errors: EINVAL_, with the key of the schema or
+// Ownership: copies of a Schema share it. Threads: any, it never changes. Errors: EINVAL_, with the key of the schema or
 // the name of the argument.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,14 +35,14 @@ class Schema {
   // "expression [places]"
   std::string signature() const;
   bool has(std::string_view name) const;
-  size_t parameters() const { return schema_["properties"].size(); }
-  std::string text() const { return schema_.dump(); }
+  size_t parameters() const;
+  std::string text() const;
 
  private:
   Status check(const Json& arguments) const;
   bool required(const std::string& name) const;
 
-  Json schema_;
+  std::shared_ptr<const Json> schema_;  // shared by copies: it never changes
 };
 
 }  // namespace phios::tool

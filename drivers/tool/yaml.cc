@@ -1,5 +1,6 @@
 #include "drivers/tool/yaml.h"
 
+#include <nlohmann/json.hpp>
 #include <yaml-cpp/yaml.h>
 
 #include "fmt/format.h"
