@@ -39,16 +39,16 @@ sampling: {{temperature: 0}}
 context: fresh
 ---
 # start
-Set n to {{{{1}}}}.
+Write {{{{1}}}} to counter.
 
 # show
-Print {{{{n}}}}.
+Print {{{{counter}}}}.
 
-# down
-Add -1 to n.
+# next
+Subtract one from counter.
 
 # again
-If {{{{n}}}} is 0, go to done, else go to show.
+Jump to show when counter holds something.
 
 # done
 Exit with done.
