@@ -16,7 +16,8 @@
 namespace phios::lua {
 
 inline constexpr int kHookInstructions = 10'000;
-inline constexpr uint64_t kYieldTicks = 10;  // about a millisecond between yields of a script that makes no call
+inline constexpr uint64_t kYieldTicks =
+    10;  // about a millisecond between yields of a script that makes no call
 // Of a fiber's stack: beyond it calls that nest C frames are refused. Lua's own 200 levels of metamethods,
 // which are not asked, take at most 60 KiB more.
 inline constexpr ptrdiff_t kStackBudget = 48 << 10;

@@ -49,7 +49,8 @@ std::string shown_value(Session& session, const std::string& cell) {
 
 void print_events(const Session& session, const json& events, std::string& out) {
   for (const json& event : events) {
-    if (event.value("call", "") == "YIELD" && event.value("by", "") == "code") continue;  // a busy script's, many
+    if (event.value("call", "") == "YIELD" && event.value("by", "") == "code")
+      continue;  // a busy script's, many
     std::string reply = event.value("returned", true) ? event.value("reply", "") : "…";
     std::string line =
         fmt::format("[{} {}] {} = {}", event.value("pid", 0ULL), event.value("program", ""),
