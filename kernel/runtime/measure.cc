@@ -176,12 +176,12 @@ Result<RuntimeFigures> measure_runtime(Runtime& runtime) {
   std::vector<double> switches, spawns, roundtrips;
   Status status;
   const auto all = [&] {
-    status = measure_parked(runtime, figures.parked_bytes);  // first: later the stacks are warm
     for (int b = 0; b < kBatches && status; b++) {
       status = measure_switch(runtime, switches);
       if (status) status = measure_spawn(runtime, spawns);
       if (status) status = measure_roundtrip(runtime, roundtrips);
     }
+    if (status) status = measure_parked(runtime, figures.parked_bytes);  // the above used only a few stacks
   };
   TRY(run_on_fiber(runtime, all));
   if (!status) return std::unexpected(status.error());

@@ -85,7 +85,7 @@ TEST_F(FiberTest, ShuffledQueueStillRunsEverything) {
 }
 
 TEST_F(FiberTest, StormOfSpawnsParksAndWakesAcrossReactors) {
-  constexpr int kFibers = 1000, kHops = 100;
+  constexpr int kFibers = rt::kInstrumented ? 200 : 1000, kHops = 100;
   auto runtime = start({.reactors = 4});
   std::vector<Waiter> links(kFibers * kHops);
   std::atomic<int> ended{0};
@@ -136,7 +136,7 @@ TEST_F(FiberTest, ManySpawnsFromFibersAndThreads) {
 }
 
 TEST_F(FiberTest, FiveThousandFibersAlive) {
-  constexpr int kFibers = 5000;
+  constexpr int kFibers = rt::kInstrumented ? 500 : 5000;
   auto runtime = start();
   std::vector<Waiter> parked(kFibers);
   std::atomic<int> started{0};
