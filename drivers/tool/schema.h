@@ -1,8 +1,8 @@
 // The JSON schema of a tool's arguments: the part of JSON Schema that manifests may use, and arguments held
 // against it.
 //
-// Ownership: copies of a Schema share it. Threads: any, it never changes. Errors: EINVAL_, with the key of the schema or
-// the name of the argument.
+// Ownership: copies of a Schema share it. Threads: any, it never changes. Errors: EINVAL_, with the key of
+// the schema or the name of the argument.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,7 @@
 #include "drivers/tool/yaml.h"
 
-#include <nlohmann/json.hpp>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 #include "fmt/format.h"
 

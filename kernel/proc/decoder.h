@@ -90,7 +90,8 @@ class Decoder final : public Sequence {
   void reuse_prefix();
   // Makes the pages of the prompt known to others once they are computed.
   void share_prefix_when_computed() { share_until_ = context_.size(); }
-  // Appends what follows without a choice, and charges it. A frame may be complete by that: kFrame; else kNone.
+  // Appends what follows without a choice, and charges it. A frame may be complete by that: kFrame; else
+  // kNone.
   Result<Matcher::Event> append_forced();
   // Tells the listener of a stop as if a pass had led to it: from a reactor, on no one's stack.
   void leave_with(Listener& listener, Stop stop);

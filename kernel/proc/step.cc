@@ -9,12 +9,17 @@ void Step::go(uint64_t max_tokens) {
   tokens_left_ = max_tokens;
   const Result<Matcher::Event> event = decoder_.append_forced();
   if (!event) return owner_.on_error(event.error());
-  // A frame that is forced as a whole traps from a reactor: a program of such frames would else never leave this stack.
+  // A frame that is forced as a whole traps from a reactor: a program of such frames would else never leave
+  // this stack.
   switch (*event) {
-    case Matcher::Event::kFrame: return decoder_.leave_with(*this, Decoder::Stop::kFrame);
-    case Matcher::Event::kSectionDone: return decoder_.leave_with(*this, Decoder::Stop::kSection);
-    case Matcher::Event::kEndOfText: return decoder_.leave_with(*this, Decoder::Stop::kEndOfText);
-    case Matcher::Event::kNone: resume();
+    case Matcher::Event::kFrame:
+      return decoder_.leave_with(*this, Decoder::Stop::kFrame);
+    case Matcher::Event::kSectionDone:
+      return decoder_.leave_with(*this, Decoder::Stop::kSection);
+    case Matcher::Event::kEndOfText:
+      return decoder_.leave_with(*this, Decoder::Stop::kEndOfText);
+    case Matcher::Event::kNone:
+      resume();
   }
 }
 

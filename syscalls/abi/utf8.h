@@ -1,13 +1,14 @@
-/* utf8.h: is it UTF-8? As RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. C and C++.
- * Every text that enters phios is checked by it, on both sides of the ABI. Pure functions; units are bytes. */
+/* utf8.h: is it UTF-8? As RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF. C and
+ * C++. Every text that enters phios is checked by it, on both sides of the ABI. Pure functions; units are
+ * bytes. */
 #ifndef PHIOS_UTF8_H
 #define PHIOS_UTF8_H
 
 #include <stddef.h>
 
 /* The bytes of the well-formed character at the start of text, 0 when there is none. */
-static inline size_t phi_utf8_length(const char *text, size_t len) {
-  const unsigned char *byte = (const unsigned char *)text;
+static inline size_t phi_utf8_length(const char* text, size_t len) {
+  const unsigned char* byte = (const unsigned char*)text;
   size_t n = 0;
   unsigned char low = 0x80, high = 0xbf; /* the second byte's range tells overlong forms and surrogates */
   if (len == 0) return 0;
@@ -26,7 +27,7 @@ static inline size_t phi_utf8_length(const char *text, size_t len) {
 }
 
 /* Where text stops being UTF-8 without NUL; len when it never does. */
-static inline size_t phi_utf8_valid_prefix(const char *text, size_t len) {
+static inline size_t phi_utf8_valid_prefix(const char* text, size_t len) {
   size_t at = 0;
   while (at < len && text[at] != '\0') {
     const size_t n = phi_utf8_length(text + at, len - at);

@@ -47,8 +47,9 @@ enum class Sys : uint16_t {
 #undef PHI_SYSCALL
 };
 
-// A call with its arguments as text, one slot for each ArgSpec of its row but the rest but the rest (absent optionals are
-// nullopt), and the rest arguments behind them. Arguments are checked for form (check_call), not for meaning.
+// A call with its arguments as text, one slot for each ArgSpec of its row but the rest but the rest (absent
+// optionals are nullopt), and the rest arguments behind them. Arguments are checked for form (check_call),
+// not for meaning.
 struct Call {
   const CallSpec* spec = nullptr;
   std::vector<std::optional<std::string>> args;

@@ -1,4 +1,5 @@
-/* A C program that links libphios: calls, errors, a model's own calls, spawn, fork, wait, limits, channels. */
+/* A C program that links libphios: calls, errors, a model's own calls, spawn, fork, wait, limits, channels.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +10,17 @@
 
 static int failures = 0;
 
-#define CHECK(condition)                                                    \
-  do {                                                                      \
-    if (!(condition)) {                                                     \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);       \
-      failures++;                                                           \
-    }                                                                       \
+#define CHECK(condition)                                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      failures++;                                                     \
+    }                                                                 \
   } while (0)
 
 static const int64_t soon = 20000000000; /* nanoseconds */
 
-static void test_cells(phi_proc *proc) {
+static void test_cells(phi_proc* proc) {
   char value[64];
   size_t len = 0;
   CHECK(phi_mem_write(proc, "a", "7") == PHI_OK);
@@ -41,40 +42,41 @@ static void test_cells(phi_proc *proc) {
   CHECK(phi_mem_cas(proc, "c", "", "2", &swapped) == PHI_OK && swapped == 0);
 }
 
-static phi_status wait_for(phi_proc *proc, phi_pid pid, char *value, size_t cap, char *error, size_t error_cap) {
+static phi_status wait_for(phi_proc* proc, phi_pid pid, char* value, size_t cap, char* error,
+                           size_t error_cap) {
   char who[32];
   snprintf(who, sizeof who, "%llu", (unsigned long long)pid);
   const phi_arg args[] = {{who}};
   const phi_status status = phi_syscall(proc, PHI_SYS_proc_wait, args, 1, phi_now() + soon, NULL, 0, NULL);
   size_t len = 0;
-  const char *words = phi_result(proc, &len);
+  const char* words = phi_result(proc, &len);
   value[0] = error[0] = '\0';
   if (status != PHI_OK) return status;
-  const char *end = words + len;
+  const char* end = words + len;
   words += strlen(words) + 1;
   if (words < end) snprintf(value, cap, "%s", words), words += strlen(words) + 1;
   if (words < end) snprintf(error, error_cap, "%s", words);
   return PHI_OK;
 }
 
-static int child_main(phi_proc *self, void *arg) {
+static int child_main(phi_proc* self, void* arg) {
   char value[64];
   size_t len = 0;
   if (phi_mem_read(self, "1", value, sizeof value, &len) != PHI_OK) return PHI_ENOENT_;
-  strcat(value, (const char *)arg);
+  strcat(value, (const char*)arg);
   phi_proc_set_exit(self, value);
   return PHI_OK;
 }
 
-static int refused_main(phi_proc *self, void *arg) {
+static int refused_main(phi_proc* self, void* arg) {
   (void)arg;
   return phi_mem_write(self, "x", "1");
 }
 
-static void test_processes(phi_proc *proc) {
+static void test_processes(phi_proc* proc) {
   char value[256], error[32];
   phi_pid pid = 0;
-  const char *args[] = {"hello"};
+  const char* args[] = {"hello"};
   char suffix[] = "!";
   phi_spawn_options options = {0};
   options.entry = child_main;
@@ -86,7 +88,7 @@ static void test_processes(phi_proc *proc) {
   CHECK(strcmp(value, "hello!") == 0 && error[0] == '\0');
   CHECK(wait_for(proc, pid, value, sizeof value, error, sizeof error) == PHI_ECHILD_);
 
-  const char *rights[] = {"mem:read"};
+  const char* rights[] = {"mem:read"};
   options = (phi_spawn_options){0};
   options.entry = refused_main;
   options.rights = rights;
@@ -98,14 +100,18 @@ static void test_processes(phi_proc *proc) {
 
 /* A program whose form leaves no choice: what its model emits is the same for every model. */
 static const char forced_program[] =
-    "text:---\nform: ['WRITE x 5', 'ADD x -1', 'JUMP last if=x', 'EXIT wrong']\n---\n# first\nDo it.\n# last\nAgain.\n";
+    "text:---\nform: ['WRITE x 5', 'ADD x -1', 'JUMP last if=x', 'EXIT wrong']\n---\n# first\nDo it.\n# "
+    "last\nAgain.\n";
 static const char fork_program[] = "text:---\nform: ['FORK 2', 'EXIT done']\n---\n# only\nFork.\n";
 static const char endless_program[] = "text:---\nform: ['JUMP only']\n---\n# only\nGo on.\n";
-static const char long_program[] = "text:---\nform: ['EXIT {str}']\n---\n# only\nA section of more characters than two pages hold: it says very little, and at length.\n";
+static const char long_program[] =
+    "text:---\nform: ['EXIT {str}']\n---\n# only\nA section of more characters than two pages hold: it says "
+    "very little, and at length.\n";
 
-static phi_status run_text(phi_proc *proc, const char *program, const char *limit, char *value, size_t cap, char *error, size_t error_cap) {
+static phi_status run_text(phi_proc* proc, const char* program, const char* limit, char* value, size_t cap,
+                           char* error, size_t error_cap) {
   phi_spawn_options options = {0};
-  const char *limits[] = {limit};
+  const char* limits[] = {limit};
   options.program = program;
   options.limits = limits;
   options.n_limits = limit ? 1 : 0;
@@ -118,9 +124,10 @@ static phi_status run_text(phi_proc *proc, const char *program, const char *limi
   return wait_for(proc, pid, value, cap, error, error_cap);
 }
 
-static void test_model_calls(phi_proc *proc) {
+static void test_model_calls(phi_proc* proc) {
   char value[256], error[32];
-  /* JUMP last if=x is taken while x is not 0: x counts down from 4 in the second section, whose form starts again with WRITE. */
+  /* JUMP last if=x is taken while x is not 0: x counts down from 4 in the second section, whose form starts
+   * again with WRITE. */
   CHECK(run_text(proc, forced_program, "tokens=2000", value, sizeof value, error, sizeof error) == PHI_OK);
   CHECK(strcmp(error, "ELIMIT") == 0);
   CHECK(run_text(proc, fork_program, NULL, value, sizeof value, error, sizeof error) == PHI_OK);
@@ -132,11 +139,12 @@ static void test_model_calls(phi_proc *proc) {
   CHECK(run_text(proc, long_program, "frames=2", value, sizeof value, error, sizeof error) == PHI_OK);
   CHECK(strcmp(error, "ELIMIT") == 0 && strstr(value, "frames") != NULL);
   CHECK(run_text(proc, "no-such-program", NULL, value, sizeof value, error, sizeof error) == PHI_ENOENT_);
-  CHECK(run_text(proc, "text:---\nform: ['NOSUCH x']\n---\n# a\nb\n", NULL, value, sizeof value, error, sizeof error) != PHI_OK ||
+  CHECK(run_text(proc, "text:---\nform: ['NOSUCH x']\n---\n# a\nb\n", NULL, value, sizeof value, error,
+                 sizeof error) != PHI_OK ||
         error[0] != '\0');
 }
 
-static int sender_main(phi_proc *self, void *arg) {
+static int sender_main(phi_proc* self, void* arg) {
   (void)arg;
   for (int i = 0; i < 200; i++) {
     char text[16];
@@ -146,15 +154,17 @@ static int sender_main(phi_proc *self, void *arg) {
   return PHI_OK;
 }
 
-static void test_channels(phi_proc *proc) {
+static void test_channels(phi_proc* proc) {
   phi_spawn_options options = {0};
   options.entry = sender_main;
   phi_pid pid = 0;
   CHECK(phi_proc_start(proc, &options, &pid) == PHI_OK);
-  for (int i = 0; i < 200; i++) { /* more than the channel holds: the sender waits, nothing is lost, the order stays */
+  for (int i = 0; i < 200;
+       i++) { /* more than the channel holds: the sender waits, nothing is lost, the order stays */
     const phi_arg args[] = {{"numbers"}};
     char value[16];
-    CHECK(phi_syscall(proc, PHI_SYS_chan_recv, args, 1, phi_now() + soon, value, sizeof value, NULL) == PHI_OK);
+    CHECK(phi_syscall(proc, PHI_SYS_chan_recv, args, 1, phi_now() + soon, value, sizeof value, NULL) ==
+          PHI_OK);
     CHECK(atoi(value) == i);
   }
   const phi_arg args[] = {{"numbers"}, {"10"}};
@@ -163,12 +173,12 @@ static void test_channels(phi_proc *proc) {
   CHECK(wait_for(proc, pid, value, sizeof value, error, sizeof error) == PHI_OK);
 }
 
-static int sleeper_main(phi_proc *self, void *arg) {
+static int sleeper_main(phi_proc* self, void* arg) {
   (void)arg;
   return phi_proc_sleep(self, 60000, PHI_FOREVER);
 }
 
-static void test_signals(phi_proc *proc) {
+static void test_signals(phi_proc* proc) {
   phi_spawn_options options = {0};
   options.entry = sleeper_main;
   phi_pid pid = 0;
@@ -183,14 +193,14 @@ static void test_signals(phi_proc *proc) {
   CHECK(phi_syscall(proc, PHI_SYS_proc_signal, init, 2, PHI_FOREVER, NULL, 0, NULL) == PHI_EPERM_);
 }
 
-static void test_hostile_arguments(phi_proc *proc) {
+static void test_hostile_arguments(phi_proc* proc) {
   const phi_arg two[] = {{"a"}, {"b"}};
   CHECK(phi_syscall(proc, 9999, two, 2, PHI_FOREVER, NULL, 0, NULL) == PHI_ENOSYS_);
   CHECK(phi_syscall(proc, PHI_SYS_mem_read, two, 2, PHI_FOREVER, NULL, 0, NULL) == PHI_EINVAL_);
   CHECK(phi_syscall(proc, PHI_SYS_mem_write, two, 1, PHI_FOREVER, NULL, 0, NULL) == PHI_EINVAL_);
   const phi_arg bad_text[] = {{"a"}, {"\xff\xfe"}};
   CHECK(phi_syscall(proc, PHI_SYS_mem_write, bad_text, 2, PHI_FOREVER, NULL, 0, NULL) == PHI_EINVAL_);
-  char *large = malloc(PHI_CELL_MAX + 2);
+  char* large = malloc(PHI_CELL_MAX + 2);
   memset(large, 'x', PHI_CELL_MAX + 1);
   large[PHI_CELL_MAX + 1] = '\0';
   const phi_arg too_big[] = {{"a"}, {large}};
@@ -206,12 +216,12 @@ int main(void) {
   config.home = home;
   config.seed = 1;
   char message[512] = "";
-  phi_kernel *kernel = NULL;
+  phi_kernel* kernel = NULL;
   if (phi_kernel_open(&config, &kernel, message, sizeof message) != PHI_OK) {
     fprintf(stderr, "%s\n", message);
     return 1;
   }
-  phi_proc *proc = NULL;
+  phi_proc* proc = NULL;
   CHECK(phi_proc_attach(kernel, "abi", &proc) == PHI_OK);
   CHECK(phi_abi_version() == PHI_ABI_VERSION);
   CHECK(strcmp(phi_error_name(PHI_ENOENT_), "ENOENT") == 0);

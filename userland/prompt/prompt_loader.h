@@ -1,7 +1,7 @@
 /* prompt_loader.h: prompt programs, Markdown files with YAML front matter, as a program kind (".md").
  *
- * Ownership: the loader has no state. Threads: any, at once. Errors: PHI_EPARSE_ and PHI_ETOOBIG_; the message
- * begins with file:line. The format is in docs/formats/prompt.md. */
+ * Ownership: the loader has no state. Threads: any, at once. Errors: PHI_EPARSE_ and PHI_ETOOBIG_; the
+ * message begins with file:line. The format is in docs/formats/prompt.md. */
 #ifndef PHIOS_PROMPT_LOADER_H
 #define PHIOS_PROMPT_LOADER_H
 

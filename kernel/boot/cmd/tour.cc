@@ -26,7 +26,8 @@ constexpr Stop kStops[] = {
      "is a lorpus. "
      "Is the following statement true or false? Dana is sour."},
     {"a stored program",
-     "# start\nSet x to 3.\n# loop\nAdd -1 to x.\n# test\nJump to loop when x holds something.\n# end\nExit with done."},
+     "# start\nSet x to 3.\n# loop\nAdd -1 to x.\n# test\nJump to loop when x holds something.\n# end\nExit "
+     "with done."},
     {"two documents and arithmetic", "How much higher is Mount Keld than Mount Orran?"},
 };
 
