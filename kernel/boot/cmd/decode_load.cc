@@ -41,13 +41,11 @@ class Load final : private Decoder::Listener {
     stopping_.store(true);
     while (running_.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  uint64_t generated() const { return generated_.load(); }
 
  private:
   void on_stop(Decoder& decoder, Decoder::Stop stop) override {
     size_t i = 0;
     while (decoders_[i].get() != &decoder) i++;
-    generated_.fetch_add(decoder.context().size() - prompt_[i]);
     if (stop == Decoder::Stop::kError || stopping_.load()) {
       running_.fetch_sub(1);
       return;
@@ -65,7 +63,6 @@ class Load final : private Decoder::Listener {
   std::vector<std::unique_ptr<Decoder>> decoders_;
   std::vector<uint32_t> prompt_;
   std::atomic<uint32_t> running_;
-  std::atomic<uint64_t> generated_{0};
   std::atomic<bool> stopping_{false};
 };
 
@@ -78,17 +75,15 @@ Result<LoadFigures> run_decode_load(System& system, uint32_t sequences, double s
   std::this_thread::sleep_for(kWarmUp);
   Env& env = system.kernel().env();
   const BatcherStats before = system.batcher().stats();
-  const uint64_t tokens_before = load.generated();
   const Nanos began = env.now();
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   const BatcherStats after = system.batcher().stats();
   const double took = static_cast<double>(env.now() - began) / 1e9;
-  const double tokens = static_cast<double>(load.generated() - tokens_before);
   load.end();
   const double steps = static_cast<double>(after.sequences - before.sequences);
   const double passes = static_cast<double>(after.passes - before.passes);
   if (steps == 0) return fail(ErrorCode::EIO_, "nothing was decoded in that time");
-  return LoadFigures{tokens / took, steps / passes,
+  return LoadFigures{steps / took, steps / passes,
                      static_cast<double>(after.kernel_ns - before.kernel_ns) / steps,
                      static_cast<double>(after.model_ns - before.model_ns) / steps};
 }
