@@ -28,7 +28,12 @@ constexpr size_t kNanosPerKiloElement = 200;  // of the light kernels
 }  // namespace
 
 Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned threads, uint32_t max_rows)
-    : weights_(weights), c_(weights.config()), kernels_(kernels), pool_(threads), max_rows_(max_rows) {
+    : weights_(weights),
+      c_(weights.config()),
+      kernels_(kernels),
+      attention_(attention_kernels(kernels.name)),
+      pool_(threads),
+      max_rows_(max_rows) {
   near_positions_ = std::min(c_.context_length, kNearPositions);
   turns_.resize(size_t{near_positions_} * 2 * c_.n_rot);
   for (uint32_t p = 0; p < near_positions_; ++p)
@@ -177,17 +182,17 @@ void Forward::turn_and_store(uint32_t layer, size_t r) {
 void Forward::attend(uint32_t layer, size_t r, unsigned worker) {
   const Row& row = rows_[r];
   const KvShape shape = c_.kv();
-  kernels_.attend({.kv = items_[row.item].kv,
-                   .k_offset = shape.offset(layer, 0, 0),
-                   .v_offset = shape.offset(layer, 1, 0),
-                   .head_dim = c_.head_dim,
-                   .n_kv_heads = c_.n_kv_heads,
-                   .group = c_.n_heads / c_.n_kv_heads,
-                   .last_pos = row.position,
-                   .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
-                   .q = q_.row(r),
-                   .out = att_.row(r),
-                   .scratch = scratch_.row(worker)});
+  attention_.attend({.kv = items_[row.item].kv,
+                     .k_offset = shape.offset(layer, 0, 0),
+                     .v_offset = shape.offset(layer, 1, 0),
+                     .head_dim = c_.head_dim,
+                     .n_kv_heads = c_.n_kv_heads,
+                     .group = c_.n_heads / c_.n_kv_heads,
+                     .last_pos = row.position,
+                     .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
+                     .q = q_.row(r),
+                     .out = att_.row(r),
+                     .scratch = scratch_.row(worker)});
 }
 
 // Behind the last layer's keys and values only the rows that somebody asked for are computed.

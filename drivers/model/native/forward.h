@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "drivers/api/model.h"
+#include "drivers/model/native/attention_kernels.h"
 #include "drivers/model/native/kernels.h"
 #include "drivers/model/native/weights.h"
 #include "drivers/model/native/worker_pool.h"
@@ -68,6 +69,7 @@ class Forward {
   const Weights& weights_;
   const ModelConfig& c_;
   const Kernels& kernels_;
+  const AttentionKernels& attention_;
   WorkerPool pool_;
   uint32_t max_rows_;
   Arena arena_;

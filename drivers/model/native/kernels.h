@@ -10,8 +10,6 @@
 #include <span>
 #include <string_view>
 
-#include "mm/kv_view.h"
-
 namespace phios {
 
 inline constexpr size_t kLanes = 16;                     // outputs of a panel
@@ -48,26 +46,6 @@ struct ProductRows {
   bool add = false;             // y += instead of y =
 };
 
-// One row's attention over the pages of its sequence.
-struct AttentionRow {
-  std::span<const KvSpan> kv;
-  size_t k_offset = 0;  // of this layer's keys in a frame, in elements; heads follow each other
-  size_t v_offset = 0;
-  size_t head_dim = 0;  // a multiple of 16
-  size_t n_kv_heads = 0;
-  size_t group = 0;       // query heads that share a key/value head
-  uint32_t last_pos = 0;  // the row's own position: the last that it sees
-  float scale = 1;
-  const float* q = nullptr;  // [n_kv_heads × group][head_dim]
-  float* out = nullptr;      // the same
-  float* scratch = nullptr;  // attention_scratch() floats
-};
-
-// Scores are kept for so many pages at once.
-inline constexpr size_t kAttentionPages = 16;
-inline constexpr size_t kAttentionPositions = kAttentionPages * PHI_PAGE_TOKENS;
-constexpr size_t attention_scratch(size_t n_heads) { return n_heads * (kAttentionPositions + 2); }
-
 struct Kernels {
   std::string_view name;
   // Groups [first, last) of the product.
@@ -75,7 +53,6 @@ struct Kernels {
   // Outputs [column, column + n) of the product with plain weights: n rows of n_in floats, n ≤ kDotRows, n_in
   // a multiple of 16. For types that are unpacked as they are used.
   void (*dot)(const float* w, size_t n, size_t n_in, size_t column, const ProductRows& rows);
-  void (*attend)(const AttentionRow& row);
   // Turns the first n_rot of each head's elements by the angles in `turn` (see rope_table).
   void (*rope)(float* x, size_t heads, size_t head_dim, size_t n_rot, const float* turn, bool neox);
   // y = x / sqrt(mean(x²) + eps) × w

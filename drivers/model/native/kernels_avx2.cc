@@ -7,7 +7,6 @@ namespace phios {
 const Kernels kKernelsAvx2 = {.name = "avx2",
                               .product = product,
                               .dot = dot,
-                              .attend = attend,
                               .rope = rope,
                               .rms_norm = rms_norm,
                               .swiglu = swiglu,

@@ -7,7 +7,6 @@ namespace phios {
 const Kernels kKernelsAvx512 = {.name = "avx512",
                                 .product = product,
                                 .dot = dot,
-                                .attend = attend,
                                 .rope = rope,
                                 .rms_norm = rms_norm,
                                 .swiglu = swiglu,

@@ -7,7 +7,6 @@ namespace phios {
 const Kernels kKernelsPortable = {.name = "portable",
                                   .product = product,
                                   .dot = dot,
-                                  .attend = attend,
                                   .rope = rope,
                                   .rms_norm = rms_norm,
                                   .swiglu = swiglu,

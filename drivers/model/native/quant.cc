@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "drivers/model/native/half.h"
+#include "kernel/base/half.h"
 
 namespace phios {
 

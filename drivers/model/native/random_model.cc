@@ -9,7 +9,7 @@
 #include <span>
 
 #include "drivers/model/native/gguf_writer.h"
-#include "drivers/model/native/half.h"
+#include "kernel/base/half.h"
 #include "drivers/model/native/quant.h"
 #include "kernel/base/env.h"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <functional>
 
-#include "drivers/model/native/half.h"
+#include "kernel/base/half.h"
 #include "drivers/model/native/quant.h"
 
 namespace phios {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "drivers/model/native/half.h"
+#include "kernel/base/half.h"
 
 namespace phios {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "drivers/model/native/half.h"
+#include "kernel/base/half.h"
 
 namespace phios {
 namespace {

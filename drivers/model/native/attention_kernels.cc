@@ -1,0 +1,13 @@
+#include "drivers/model/native/attention_kernels.h"
+
+namespace phios {
+
+const AttentionKernels& attention_kernels(std::string_view name) {
+#if defined(__x86_64__)
+  if (name == kAttentionAvx512.name) return kAttentionAvx512;
+  if (name == kAttentionAvx2.name) return kAttentionAvx2;
+#endif
+  return kAttentionPortable;
+}
+
+}  // namespace phios
