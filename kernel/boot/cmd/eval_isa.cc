@@ -32,10 +32,13 @@ std::string canonical(const std::string& frame) {
 void list_cases(const std::vector<isa::Case>& cases, bool json) {
   for (const isa::Case& c : cases) {
     if (json) {
-      fmt::print("{}\n",
-                 nlohmann::json{{"rule", c.name}, {"prompt", c.base + c.section}, {"frame", c.frame}}.dump());
+      nlohmann::json line = {{"rule", c.name}, {"prompt", c.base + c.section}, {"frame", c.frame}};
+      if (!c.answer.empty()) line.update({{"answer", c.answer}, {"decision", c.decision}});
+      fmt::print("{}\n", line.dump());
     } else {
-      fmt::print("{}\n  {}  => {}\n", c.name, c.base + c.section, c.frame.empty() ? "(ends)" : c.frame);
+      fmt::print("{}\n  {}  => {}", c.name, c.base + c.section, c.frame.empty() ? "(ends)" : c.frame);
+      if (!c.answer.empty()) fmt::print(" [{}] => {}", c.answer, c.decision.empty() ? "(ends)" : c.decision);
+      fmt::print("\n");
     }
   }
 }
@@ -48,30 +51,34 @@ struct Score {
 Result<Score> run_rules(System& system, const std::vector<isa::Case>& cases, const IsaOptions& options) {
   auto budget = std::make_shared<Budget>(nullptr, Pid{});
   std::vector<std::unique_ptr<FrameProbe>> probes(cases.size());
+  std::vector<isa::Case> due = cases;  // the part that each case is at
   Score score{cases.size(), 0, 0};
   size_t shown = 0;
   Status started;
+  const auto start = [&](size_t i) {
+    probes[i] = std::make_unique<FrameProbe>(system, budget);
+    if (Status s = probes[i]->start(due[i]); !s) started = std::move(s);
+  };
+  const auto finished = [&](size_t i) {
+    if (!started) return true;
+    if (!probes[i]->done()) return false;
+    const FrameProbe& probe = *probes[i];
+    const bool right = probe.error().empty() && canonical(probe.frame()) == canonical(due[i].frame);
+    if (right && !due[i].answer.empty()) {
+      due[i] = isa::decided(due[i]);
+      start(i);
+      return false;
+    }
+    score.right += right ? 1 : 0;
+    if (!right && shown++ < options.show) {
+      fmt::print(stderr, "wrong: {}\n  {}  expected {}\n  emitted  {} {}\n", due[i].name, cases[i].section,
+                 due[i].frame, probe.frame(), probe.error());
+    }
+    probes[i].reset();
+    return true;
+  };
   const Nanos began = system.kernel().env().now();
-  run_batch({cases.size(), options.window,
-             [&](size_t i) {
-               probes[i] = std::make_unique<FrameProbe>(system, budget);
-               if (Status s = probes[i]->start(cases[i]); !s) started = std::move(s);
-             },
-             [&](size_t i) {
-               if (!started) return true;
-               if (!probes[i]->done()) return false;
-               const FrameProbe& probe = *probes[i];
-               const bool right =
-                   probe.error().empty() && canonical(probe.frame()) == canonical(cases[i].frame);
-               score.right += right ? 1 : 0;
-               if (!right && shown++ < options.show) {
-                 fmt::print(stderr, "wrong: {}\n  {}  expected {}\n  emitted  {} {}\n", cases[i].name,
-                            cases[i].section, cases[i].frame, probe.frame(), probe.error());
-               }
-               probes[i].reset();
-               return true;
-             },
-             "rules"});
+  run_batch({cases.size(), options.window, start, finished, "rules"});
   TRY(started);
   score.seconds = static_cast<double>(system.kernel().env().now() - began) / 1e9;
   return score;

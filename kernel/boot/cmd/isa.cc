@@ -52,37 +52,33 @@ std::string substitute(std::string_view text, Fill&& fill) {
 std::string kind_of(const std::string& key) { return key.substr(0, key.find_first_of("0123456789")); }
 
 struct Filled {
-  std::string section, frame;
+  std::string section, frame, answer, decision;
 };
 
-// The shown values of a rule that chooses; true: `frame` is due.
+// The shown integers of a rule that chooses; true: `frame` is due.
 bool draw_shown(const Rule& rule, const Set& set, CaseRandom& random, const std::string& form,
                 std::map<std::string, std::string>& fill) {
-  bool holds = random.chance(0.5);
-  std::string a = operand(set, random, form), b = operand(set, random, form);
+  const bool holds = random.chance(0.5);
+  std::string a = operand(set, random, form), b = operand(set, random, random.pick(set.kinds.at("shown")));
   if (rule.choose == "zero") {
-    if (holds) a = "0";
-  } else if (rule.choose == "equal") {
-    if (holds) b = a;
-    holds = a == b;
-  } else {
-    const int64_t x = random.between(0, 999),
-                  y = random.chance(0.3) ? x + random.between(-2, 2) : random.between(0, 999);
-    holds = rule.choose == "less" ? x < y : x > y;
-    a = std::to_string(x), b = std::to_string(y);
+    fill["a"] = holds ? "0" : a;
+    return holds;
   }
+  if (random.chance(0.3)) b = std::to_string(std::stoll(a) + random.between(-2, 2));
+  if (rule.choose == "equal" && holds) b = a;
   fill["a"] = a, fill["b"] = b;
-  return holds;
+  const int64_t x = std::stoll(a), y = std::stoll(b);
+  return rule.choose == "less" ? x < y : rule.choose == "greater" ? x > y : x == y;
 }
 
 // `varied` gets the form asked for, the other slots the first form of their kind.
 Filled fill_rule(const Set& set, const Rule& rule, const std::string& say, CaseRandom& random,
                  const std::string& varied, const std::string& form, const std::vector<std::string>& labels) {
   std::map<std::string, std::string> fill;
-  std::string frame = rule.frame;
+  bool holds = true;
   if (!rule.choose.empty()) {
     const std::string shown = varied == "a" ? form : set.kinds.at("shown").front();
-    if (!draw_shown(rule, set, random, shown, fill)) frame = rule.otherwise;
+    holds = draw_shown(rule, set, random, shown, fill);
   }
   const auto slot = [&](const std::string& key) {
     const auto it = fill.find(key);
@@ -97,7 +93,9 @@ Filled fill_rule(const Set& set, const Rule& rule, const std::string& say, CaseR
     return fill[key] = operand(set, random, key == varied ? form : set.kinds.at(kind).front());
   };
   const std::string section = substitute(say, slot);
-  return {section, substitute(frame, slot)};
+  const std::string due = substitute(holds ? rule.frame : rule.otherwise, slot);
+  if (rule.test.empty()) return {section, due, "", ""};
+  return {section, substitute(rule.test, slot), holds ? "true" : "false", due};
 }
 
 std::vector<std::string> slots_of(const Rule& rule, const std::string& say) {
@@ -154,7 +152,7 @@ Result<Set> load(std::string_view yaml) {
     for (const YAML::Node& node : root["rules"]) {
       set.rules.push_back({node["op"].as<std::string>(), node["frame"].as<std::string>(),
                            node["else"].as<std::string>(""), node["choose"].as<std::string>(""),
-                           strings(node["say"])});
+                           node["test"].as<std::string>(""), strings(node["say"])});
     }
   } catch (const YAML::Exception& error) {
     return fail(ErrorCode::EPARSE_, fmt::format("isa.yaml:{}: {}", error.mark.line + 1, error.msg));
@@ -199,6 +197,8 @@ std::vector<Case> make_cases(const Set& set, uint64_t seed) {
           Filled filled = fill_rule(set, rule, say, random, slot, form, made.labels);
           made.section = filled.section + "\n";
           made.frame = filled.frame;
+          made.answer = filled.answer;
+          made.decision = filled.decision;
           made.name = fmt::format("{} {}{}{} state={}", rule.op, slot, slot.empty() ? "" : "=", form, state);
           cases.push_back(std::move(made));
         }
@@ -206,6 +206,15 @@ std::vector<Case> make_cases(const Set& set, uint64_t seed) {
     }
   }
   return cases;
+}
+
+Case decided(const Case& c) {
+  Case next = c;
+  next.before.push_back({c.section, c.frame, c.answer});
+  next.section.clear();
+  next.frame = c.decision;
+  next.answer.clear();
+  return next;
 }
 
 }  // namespace phios::isa

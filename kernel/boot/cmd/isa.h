@@ -23,6 +23,7 @@ struct Form {
 
 struct Rule {
   std::string op, frame, otherwise, choose;  // choose: "", zero, equal, less, greater
+  std::string test;  // the frame of the comparison that decides; "": the model decides at once
   std::vector<std::string> say;
 };
 
@@ -49,7 +50,11 @@ struct Case {
   std::vector<Before> before;
   std::string section, frame;  // frame "": the section ends at once
   std::vector<std::string> labels;
+  std::string answer, decision;  // of a test: the result of `frame`, and the frame that is due after it
 };
+
+// The second half of a case with a test: the test and its answer stand in the context, the decision is due.
+Case decided(const Case& c);
 
 // Every rule × sentence × state × form of each operand.
 std::vector<Case> make_cases(const Set& set, uint64_t seed);

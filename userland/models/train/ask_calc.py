@@ -1,6 +1,7 @@
 """Family 4a: arithmetic in words → TOOL calc "expression" → EXIT result."""
 from fractions import Fraction
 
+import ask_stories
 from render import Context, load, substitute, word
 from words import ITEMS, capital, name, plural, pseudo
 
@@ -217,8 +218,35 @@ def plain(r):
     return text.format(**numbers), expression
 
 
+def one_step(r):
+    """A problem of ask_stories, its numbers written in one of the usual ways."""
+    decimal = r.random() < 0.06
+    spelled = r.random()
+
+    def numbers(relation):
+        n = draw(r, relation)
+        if decimal and relation in ("", "a>b"):
+            n = {k: f"{v + r.randint(1, 99) / 100:.2f}".rstrip("0").rstrip(".") for k, v in n.items()}
+        return n
+
+    def spoken(n):
+        if isinstance(n, int) and n < 100 and spelled < 0.12 and r.random() < 0.7:
+            return spell(n)
+        return f"{n:,}" if isinstance(n, int) and n >= 1000 and 0.12 < spelled < 0.4 else str(n)
+
+    text, expression = ask_stories.story(r, numbers, spoken)
+    x = r.random()
+    if x < 0.3:
+        text = text.replace(". ", " . ").replace(", ", " , ").replace("?", " ?")
+        text = text[:-1] + " ." if text.endswith(".") else text
+    elif x < 0.33:
+        text = text.lower()
+    return text, expression
+
+
 def sample(r, progress=1.0):
-    text, expression = story(r) if r.random() < 0.8 else plain(r)
+    x = r.random()
+    text, expression = one_step(r) if x < 0.6 else story(r) if x < 0.87 else plain(r)
     c = Context(substitute(ASK, {"1": text}))
     c.frame(f'TOOL calc "{expression}"')
     if r.random() < 0.6:
@@ -229,4 +257,4 @@ def sample(r, progress=1.0):
     return c.ret(value).frame("EXIT " + word(value))
 
 
-FAMILIES = {"calc": (sample, 3.0)}
+FAMILIES = {"calc": (sample, 6.0)}

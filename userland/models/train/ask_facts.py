@@ -1,4 +1,5 @@
 """Family 4b: one fact → RETRIEVE "entity key" k=2 → EXIT "span of a passage" or "?"."""
+from encyclopedia import biography
 from phrasing import ask
 from render import PASSAGE_MAX, Context, load, quote, substitute
 from words import ADJECTIVES, ANIMALS, COLOURS, NAMES, NOUNS, capital, letters, plural, pseudo
@@ -11,7 +12,10 @@ architect soldier judge banker farmer economist philosopher photographer sculpto
 bishop mathematician botanist geologist inventor producer director screenwriter pianist violinist guitarist drummer rapper cricketer cyclist
 swimmer boxer wrestler sprinter golfer model comedian presenter blogger entrepreneur merchant publisher editor translator librarian astronomer
 biologist psychologist sociologist linguist explorer sailor pilot astronaut theologian businessman businesswoman writer author scientist
-rower skier admiral general illustrator cartoonist conductor organist saxophonist jurist physician dentist zoologist""".split()
+rower skier admiral general illustrator cartoonist conductor organist saxophonist jurist physician dentist zoologist activist academic
+goalkeeper trumpeter bassist wrestler weightlifter archaeologist anthropologist critic essayist playwright trader miner printer bookseller brewer
+engraver tenor soprano midfielder umpire referee jockey fencer gymnast skater""".split() + """football manager|ice hockey player|racing driver|film director|civil servant|trade unionist|army officer|naval officer|basketball player|tennis player|stage actor|voice actor|television presenter|record producer|opera singer|chess player|
+baseball player|rugby player|folk singer|short story writer|crime writer|football coach|Anglican bishop|Catholic priest|newspaper editor|business executive|stand-up comedian|art historian|computer scientist|test pilot|figure skater|water polo player""".replace("\n", "").split("|")
 NATIONS = """Australian American British French German Italian Spanish Dutch Swedish Norwegian Danish Polish Russian Indian Chinese Japanese Korean
 Brazilian Mexican Canadian Irish Scottish Welsh Greek Turkish Egyptian Nigerian Kenyan Austrian Swiss Belgian Czech Hungarian Finnish""".split()
 GENRES = """drama comedy thriller western horror romance fantasy science-fiction documentary crime war adventure musical mystery animation jazz rock
@@ -265,7 +269,7 @@ def loose(r):
 def draw(r):
     kind = r.choice(list(KINDS)) if r.random() < 0.75 else "person"
     relation = loose(r) if r.random() < 0.2 else r.choice(KINDS[kind][3])
-    if kind == "person" and r.random() < 0.2:
+    if kind == "person" and r.random() < 0.3:
         relation = KINDS[kind][3][0]
     return kind, relation, KINDS[kind][0](r)
 
@@ -282,6 +286,52 @@ def roughen(r, text):
     return text
 
 
+def plain_passages(r, kind, e, relation, v):
+    """A passage about `e`, and at times another: about `e` too, or about something else."""
+    value = relation[3]
+    long = r.choice([0, 0, 1, 1, 1, 2, 2, 3, 5])
+    twin = e if r.random() < 0.25 else KINDS[kind][0](r)
+    passages = [passage(r, kind, e, relation, v, long)]
+    if twin == e:
+        passages.append(passage(r, kind, e, relation, None, r.randint(min(1, long), long)))
+    elif r.random() < 0.9:
+        other = kind if r.random() < 0.8 else r.choice(list(KINDS))
+        passages.append(passage(r, other, twin if other == kind else KINDS[other][0](r), relation if other == kind else KINDS[other][3][0], value(r) if other == kind and r.random() < 0.7 else None, r.randint(min(1, long), long)))
+    return passages
+
+
+# Relations that the lives of encyclopedia.py can state.
+LIVES = {"occupation", "nationality", "spouse", "education", "award", "born place", "father"}
+DRAWS = {"proper": proper, "nation": lambda r: r.choice(NATIONS), "date": date, "year": year, "place": place, "person": person, "job": lambda r: r.choice(JOBS), "title": title}
+
+
+def life(r, e, relation, v, lead=True, length=10):
+    """One passage: whole sentences, as many as fit."""
+    key = relation[0]
+    rivals = set(RIVALS.get(key, []))
+    low = r.choice([0, 1, 2, 4, 6])
+    sentences, stated = biography(r, e, key, v, rivals, DRAWS, low, max(low, length), lead)
+    if v is not None and not stated:
+        sentences.insert(r.randint(0, min(4, len(sentences))), fill(r, r.choice(relation[2]), e, v, r.choice(["He", "She"])))
+    text = e + ":"
+    for sentence in sentences:
+        if len(f"{text} {sentence}".encode()) > PASSAGE_MAX:
+            break
+        text += " " + sentence
+    return text
+
+
+def lives(r, e, relation, v):
+    passages = [life(r, e, relation, v, length=r.choice([1, 3, 6, 10]))]
+    x = r.random()
+    if x < 0.35:  # more of the same life
+        passages.append(life(r, e, relation, None, lead=False))
+    elif x < 0.95:  # a namesake, or anyone
+        other = f"{r.choice(NAMES)} {e.split(' ')[-1]}" if x < 0.55 else f"{e.split(' ')[0]} {proper(r)}" if x < 0.75 else person(r)
+        passages.append(life(r, other, relation, relation[3](r) if r.random() < 0.8 else None, length=r.choice([1, 3, 6, 10])))
+    return passages
+
+
 def sample(r, progress=1.0):
     kind, relation, e = draw(r)
     key, questions, _, value = relation
@@ -295,15 +345,11 @@ def sample(r, progress=1.0):
     if x < 0.07:
         return c.ret("").frame('EXIT "?"')
     v = value(r)
-    long = r.choice([0, 0, 1, 1, 1, 2, 2, 3, 5])
     known = r.random() < 0.9
-    twin = e if r.random() < 0.25 else KINDS[kind][0](r)
-    passages = [passage(r, kind, e, relation, v if known else None, long)]
-    if twin == e:
-        passages.append(passage(r, kind, e, relation, None, r.randint(min(1, long), long)))
-    elif r.random() < 0.9:
-        other = kind if r.random() < 0.8 else r.choice(list(KINDS))
-        passages.append(passage(r, other, twin if other == kind else KINDS[other][0](r), relation if other == kind else KINDS[other][3][0], value(r) if other == kind and r.random() < 0.7 else None, r.randint(min(1, long), long)))
+    if kind == "person" and key in LIVES and r.random() < 0.6:
+        passages = lives(r, e, relation, v if known else None)
+    else:
+        passages = plain_passages(r, kind, e, relation, v if known else None)
     if r.random() < 0.3:
         r.shuffle(passages)
     c.ret(" ".join(quote(p) for p in passages))
@@ -311,4 +357,4 @@ def sample(r, progress=1.0):
     return c.frame(f"EXIT {quote(v if whole else '?')}")
 
 
-FAMILIES = {"fact": (sample, 2.2)}
+FAMILIES = {"fact": (sample, 3.0)}

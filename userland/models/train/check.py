@@ -76,9 +76,10 @@ def check_isa():
             forms = max([len(isa.isa()["kinds"][s]) for s in slots], default=1)
             cases += forms * len(isa.isa()["states"])
             for _ in range(forms):
-                text, frame = isa.instance(r, rule, say)
-                assert "{" not in frame.replace('\\u003c|', "") or "{" in text, (text, frame)
-                assert frame == "" or FRAME.match(frame), frame
+                text, frames = isa.instance(r, rule, say)
+                for frame, _ in frames:
+                    assert "{" not in frame.replace('\\u003c|', "") or "{" in text, (text, frame)
+                    assert FRAME.match(frame), frame
     assert cases >= 1000, cases
     return cases
 

@@ -8,11 +8,11 @@ from model import EOT
 
 # family → (generator, share of the samples)
 FAMILIES = {
-    "isa": (isa.sample, 3.5),
-    "choose": (isa.choices, 10.0),
-    "utm": (utm.sample, 4.0),
-    "sentence": (logic.sample, 2.0),
-    "query": (logic.query_sample, 0.3),
+    "isa": (isa.sample, 9.0),
+    "choose": (isa.choices, 2.5),
+    "utm": (utm.sample, 2.5),
+    "sentence": (logic.sample, 1.8),
+    "query": (logic.query_sample, 0.4),
 }
 for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
     try:
@@ -21,21 +21,31 @@ for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
         pass
 
 
-class Stream:
-    """Endless batches; the same seed gives the same batches."""
+EXACT = {"isa", "choose", "utm", "sentence", "query"}  # nearly always right: only the hard samples are worth a step
 
-    def __init__(self, r, tokens=2048, pool=1024, longest=1500):
+
+class Stream:
+    """Endless batches; the same seed gives the same batches.
+
+    `sift(contexts, keep)` chooses among `drawn` times as many contexts of the exact families; without it all are taken.
+    """
+
+    def __init__(self, r, tokens=2048, pool=1024, longest=1500, sift=None, drawn=1):
         self.r, self.tokens, self.pool, self.longest = r, tokens, pool, longest
+        self.sift, self.drawn = sift, drawn if sift else 1
         self.ready = []
         self.names = list(FAMILIES)
         self.weights = [FAMILIES[n][1] for n in self.names]
 
     def fill(self, progress):
         samples = []
-        for name in self.r.choices(self.names, self.weights, k=self.pool):
-            c = FAMILIES[name][0](self.r, progress)
-            if len(c.ids) <= self.longest and any(t >= 0 for t in c.targets):
-                samples.append(c)
+        picked = self.r.choices(self.names, self.weights, k=self.pool)
+        for name in self.names:
+            count = picked.count(name)
+            several = self.drawn if name in EXACT else 1
+            made = [FAMILIES[name][0](self.r, progress) for _ in range(count * several)]
+            made = [c for c in made if len(c.ids) <= self.longest and any(t >= 0 for t in c.targets)]
+            samples += made if several == 1 else self.sift(made, count)
         samples.sort(key=lambda c: len(c.ids))
         batch, longest = [], 0
         for c in samples:

@@ -1,6 +1,6 @@
-"""Checkpoint → GGUF v3 (F16 matrices, F32 norms) that llama.cpp and phios load, and golden.json beside this file.
+"""Checkpoint → GGUF v3 (F16 matrices, F32 norms) that llama.cpp and phios load, and golden.json (by default beside this file).
 
-usage: export.py CHECKPOINT OUT.gguf
+usage: export.py CHECKPOINT OUT.gguf [GOLDEN]
 golden.json: prompts, their token ids and the logits after the last one, of the F16-rounded weights in float32.
 """
 import hashlib
@@ -143,7 +143,7 @@ def main():
                 p.copy_(p.half().float())
     Linear.dtype = torch.float32
     lines = json.dumps(golden(net)).replace('{"name"', '\n{"name"')
-    (HERE / "golden.json").write_text(lines + "\n")
+    (Path(sys.argv[3]) if len(sys.argv) > 3 else HERE / "golden.json").write_text(lines + "\n")
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, step {state['step']}")
 
 

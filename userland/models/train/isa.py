@@ -35,91 +35,130 @@ def expand(chars):
     return out
 
 
-def operand(r, form, scale=1.0):
-    """Text of one form; `scale` < 1 shortens it (the curriculum)."""
+# Words of the sentences themselves: a cell may be called `to` or `as`, and is then still a name.
+COMMON = sorted({w for rule in isa()["rules"] for say in rule["say"] for w in re.findall(r"\b[a-z]{1,12}\b", SLOT.sub(" ", say))})
+NAMELIKE = ("bare", "shm", "mem", "at", "label", "prog")
+
+
+def name_text(r, form, rivals):
+    """A name as people choose them or as chance does, often one that is easily taken for another word of the sentence."""
     f = isa()["forms"][form]
-    prefix = f.get("prefix", "")
+    chars, x = expand(f["chars"]), r.random()
+    if x < 0.07:
+        text = r.choice(COMMON)
+    elif x < 0.22 and rivals:  # shares a beginning, or all but a character, with a word that stands there already
+        other = r.choice(rivals)
+        keep = r.randint(1, len(other))
+        text = other[:keep] + "".join(r.choice(chars) for _ in range(r.randint(0, 4)))
+        if r.random() < 0.3:
+            text = other[r.randint(0, len(other) - 1):] + r.choice(chars)
+    elif x < 0.36:  # few letters, so that they come again
+        few = r.sample(chars, r.randint(1, 3))
+        text = "".join(r.choice(few) for _ in range(r.randint(1, f["max"])))
+    elif x < 0.52:
+        text = "".join(r.choice(chars) for _ in range(r.randint(1, 2)))
+    elif x < 0.72:
+        text = pseudo(r, 1, 3) if r.random() < 0.7 else letters(r, 1, 3)
+        text += str(r.randint(0, 99)) if r.random() < 0.3 else ""
+    else:
+        text = "".join(r.choice(chars) for _ in range(r.randint(1, f["max"])))
+    text = text[:f["max"]]
+    first = expand(f["first"])
+    if text[:1] not in first:
+        text = r.choice(first) + text[1:]
+    text = "".join(c if c in chars else r.choice(first) for c in text)
+    while len(text) < f["min"]:
+        text += r.choice(chars)
+    return text
+
+
+def operand(r, form, scale=1.0, rivals=()):
+    """Text of one form; `scale` < 1 shortens it (the curriculum), `rivals` are words beside it."""
+    f = isa()["forms"][form]
+    if form in NAMELIKE:
+        return f.get("prefix", "") + name_text(r, form, rivals)
     limit = f["max"] - (2 if f.get("quoted") else 0)
     low = min(f["min"], limit)
     size = r.randint(low, max(low, round(limit * scale)))
-    if size > 12 >= low and r.random() < 0.4:
+    if size > 12 >= low and r.random() < 0.25:
         size = r.randint(low, 12)
+    text = quoted_text(r, form, size) if f.get("quoted") else plain_text(r, f, size)
+    return '"' + text + '"' if f.get("quoted") else f.get("prefix", "") + text
+
+
+def plain_text(r, f, size):
+    """Digits or letters; at times of few different ones, or with a part that comes again."""
     chars = expand(f["chars"])
-    if form in ("bare", "shm", "mem", "at", "label", "prog") and r.random() < 0.5:
-        text = (pseudo(r, 1, 3) if r.random() < 0.7 else letters(r, 1, 3))[:size]
-        if r.random() < 0.3:
-            text = (text + str(r.randint(0, 99)))[:f["max"]]
-        return prefix + text
-    if size > 6 and r.random() < 0.15:
-        chars = r.sample(chars, min(r.randint(6, 24), len(chars)))
-    first = r.choice(expand(f["first"]))
-    escapes = f.get("escapes")
-    if form == "utf8":
-        plain, wide = chars, [c for c in chars if ord(c) > 127] or chars
-        text = first
-        while len(text.encode()) < size:
-            text += r.choice(wide if r.random() < 0.2 else plain)
-        while len(text.encode()) > limit:
-            text = text[:-1]
-    elif escapes:
-        text = first
-        while len(text) < size:
-            text += r.choice(escapes) if r.random() < 0.12 else r.choice(chars)
-        if len(text) > limit:
-            text = text[:size] if "\\" not in text[size - 8:size] else first
-    else:
-        text = first + "".join(r.choice(chars) for _ in range(size - 1))
-    if form == "string" and r.random() < 0.35:
+    x = r.random()
+    if x < 0.15:
+        chars = r.sample(chars, min(r.randint(1, 4), len(chars)))
+    text = r.choice(expand(f["first"])) + "".join(r.choice(chars) for _ in range(size - 1))
+    if size > 4 and x > 0.88:
+        at, n = r.randrange(size - 2), r.randint(2, max(2, size // 2))
+        text = (text[:at + n] + text[at:])[:size]
+    return text
+
+
+def quoted_text(r, form, size):
+    """The inside of a JSON string of at most `size` bytes: no escape is cut."""
+    f = isa()["forms"][form]
+    if form == "string" and r.random() < 0.3:
         text = ""
         while len(text) < size:
             text += pseudo(r, 1, 3) + " "
-        text = text[:size].strip() or first
-    if size > 8 and not escapes and form in ("string", "token", "long") and r.random() < 0.06:
-        half = text[:max(2, len(text) // r.randint(2, 4))]
-        text = (half * 9)[:len(text)].rstrip() or first
-    return '"' + text + '"' if f.get("quoted") else prefix + text
+        return text[:size].strip() or "a"
+    chars, escapes = expand(f["chars"]), f.get("escapes", [])
+    if r.random() < 0.2:
+        chars = r.sample(chars, min(r.randint(2, 12), len(chars)))
+    dense = r.choice([0.12, 0.12, 0.12, 0.3, 0.6]) if escapes else 0
+    text = r.choice(expand(f["first"]))
+    for _ in range(size):
+        piece = r.choice(escapes) if r.random() < dense else r.choice(chars)
+        if len((text + piece).encode()) > size:
+            break
+        text += piece
+    return text
 
 
-def choose(r, rule, fill, scale, easy=False):
-    """Draws the shown values a and b and says which frame is due."""
+def choose(r, rule, fill, scale):
+    """Draws the shown values a and b and says whether the rule's test holds."""
     kind = rule["choose"]
-    holds = r.random() < 0.5
-    shown = [operand(r, r.choice(isa()["kinds"]["shown"]), scale) for _ in range(2)]
-    a, b = shown
+    shown = lambda: operand(r, r.choice(isa()["kinds"]["shown"]), scale)
+    a, b, holds = shown(), shown(), r.random() < 0.5
     if kind == "zero":
-        a = "0" if holds else a
-    elif kind == "equal":
-        if easy or r.random() < 0.3:
-            top = 9 if easy else 20
-            a, b = str(r.randint(0, top)), str(r.randint(0, top))
-        b = a if holds else b
-        holds = a == b
+        a = "0" if holds else a if r.random() < 0.7 else str(r.randint(1, 12))
     else:
-        top = 9 if easy else r.choice([10, 10, 100, 100, 1000, 10000])
-        a, b = r.randint(0, top), r.randint(0, top)
-        if r.random() < 0.35:
-            b = max(0, a + r.randint(-2, 2))
-        if r.random() < 0.1:
-            a, b = a - top // 2, b - top // 2
-        holds = a < b if kind == "less" else a > b
-        a, b = str(a), str(b)
+        x = r.random()
+        if x < 0.3:
+            b = str(int(a) + r.choice([-2, -1, 1, 2]))
+        elif x < 0.5:
+            b = a
+        elif x < 0.6:
+            a = str(r.randint(-3, 12))
+        b = "1" if b == "0" else b
+        holds = int(a) == int(b) if kind == "equal" else int(a) < int(b) if kind == "less" else int(a) > int(b)
     fill["a"], fill["b"] = a, b
-    return rule["frame"] if holds else rule["else"]
+    return holds
 
 
-def instance(r, rule, say, scale=1.0, easy=False):
-    """One case: (section text, frame or "")."""
+def instance(r, rule, say, scale=1.0):
+    """One case: (section text, [(frame, its result or None if that is any)]); no frames: the section ends."""
     fill = {}
-    frame = choose(r, rule, fill, scale, easy) if "choose" in rule else rule["frame"]
+    holds = choose(r, rule, fill, scale) if "choose" in rule else True
 
     def slot(match):
         key = match.group(0)[1:-1]
         if key not in fill:
-            fill[key] = operand(r, r.choice(isa()["kinds"][match.group(1)]), scale)
+            rivals = [v.lstrip("@/") for v in fill.values() if v.isalnum() and v[0].isalpha()]
+            fill[key] = operand(r, r.choice(isa()["kinds"][match.group(1)]), scale, rivals)
+            if match.group(1) == "label" and fill[key] in [v for k, v in fill.items() if k != key]:
+                fill[key] += r.choice("0123456789xyz")
         return fill[key]
 
     text = SLOT.sub(slot, say)
-    return text, SLOT.sub(slot, frame)
+    frames = [(SLOT.sub(slot, rule["test"]), "true" if holds else "false")] if "test" in rule else []
+    last = rule["frame"] if holds else rule["else"]
+    return text, frames + ([(SLOT.sub(slot, last), None)] if last else [])
 
 
 def result(r, frame, scale):
@@ -159,34 +198,46 @@ def weighted_rule(r):
     return rule
 
 
+def answered(r, c, frames, scale):
+    """Appends a section's frames with their results, and its end; says whether the next section may follow in this context."""
+    for frame, reply in frames:
+        c.frame(frame)
+        if ends(frame):
+            return False
+        if r.random() < 0.1:
+            error = r.choice(ERRORS)
+            c.ret("!" + word(error.split(" ")[0]) + " " + error.split(" ", 1)[1])
+            break
+        c.ret(result(r, frame, scale) if reply is None else reply)
+    c.end()
+    return True
+
+
 def choices(r, progress=1.0):
-    """One test on shown values alone: a decision of one bit, which programs have too seldom to learn it from them."""
-    rule = r.choice([x for x in isa()["rules"] if "choose" in x])
-    easy = r.random() < 0.6
-    text, frame = instance(r, rule, r.choice(rule["say"]), 0.1 if easy else 0.4, easy)
-    c = Context(text + "\n")
-    return c.frame(frame) if frame else c.end()
+    """Tests on shown values alone: decisions of one bit, which programs have too seldom to learn them from them."""
+    rules = [x for x in isa()["rules"] if "choose" in x]
+    c = Context()
+    for _ in range(r.randint(1, 4)):
+        rule = r.choice(rules)
+        text, frames = instance(r, rule, r.choice(rule["say"]), 0.3 if r.random() < 0.5 else 1.0)
+        c.text(text + "\n")
+        if not answered(r, c, frames, 0.3):
+            break
+    return c
 
 
 def sample(r, progress=1.0):
-    """A context of one to six instructions, one after the other, with their results."""
+    """A context of one to five instructions, one after the other, with their results."""
     scale = min(1.0, 0.2 + 2.4 * progress)
     base = ""
-    if r.random() < 0.2:
+    if r.random() < 0.25:
         base = r.choice(COMMENTS) if r.random() < 0.5 else " ".join(pseudo(r) for _ in range(r.randint(2, 6))).capitalize() + "."
         base += "\n"
     c = Context(base)
     for _ in range(r.randint(1, 5)):
         rule = weighted_rule(r)
-        text, frame = instance(r, rule, r.choice(rule["say"]), scale)
+        text, frames = instance(r, rule, r.choice(rule["say"]), scale)
         c.text(text + "\n")
-        if not frame:
-            c.end()
-            continue
-        c.frame(frame)
-        if ends(frame):
+        if not answered(r, c, frames, scale):
             break
-        c.ret("!" + word(r.choice(ERRORS).split(" ")[0]) + " " + r.choice(ERRORS).split(" ", 1)[1]
-              if r.random() < 0.12 else result(r, frame, scale))
-        c.end()
     return c

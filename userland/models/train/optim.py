@@ -19,7 +19,7 @@ def orthogonalise(g, steps=5):
 
 
 class Optimiser:
-    def __init__(self, net, matrix_lr=0.0018, other_lr=0.0006, momentum=0.95, decay=0.02):
+    def __init__(self, net, matrix_lr, other_lr, momentum=0.95, decay=0.02):
         self.matrix_lr, self.other_lr, self.momentum, self.decay = matrix_lr, other_lr, momentum, decay
         named = list(net.named_parameters())
         matrices = [(n, p) for n, p in named if n.startswith("blocks.") and p.ndim == 2]
