@@ -150,14 +150,18 @@ void PageTable::keep_pages(uint32_t old_pages, uint32_t new_pages) {
   own_leaf(*at, keep).shrink(keep);
 }
 
+// A position's key lies in every line of the keys: those are copied whole.
 void PageTable::copy_positions(uint32_t from, uint32_t to, uint32_t n) const {
   const KvShape& shape = pool_->shape();
-  const size_t head_bytes = shape.head_elements() * sizeof(uint16_t);
-  const size_t used_bytes = size_t{n} * shape.head_dim * sizeof(uint16_t);
-  const std::byte* source = pool_->data(from);
-  std::byte* target = pool_->data(to);
-  for (size_t at = 0; at < shape.frame_bytes(); at += head_bytes) {
-    std::memcpy(target + at, source + at, used_bytes);
+  const size_t keys = shape.n_kv_heads * shape.key_bytes(KvTier::kF16);
+  const size_t used = size_t{n} * shape.head_dim * sizeof(uint16_t);
+  for (uint32_t layer = 0; layer < shape.n_layers; ++layer) {
+    const size_t at = shape.key_offset(KvTier::kF16, layer, 0);
+    std::memcpy(pool_->data(to) + at, pool_->data(from) + at, keys);
+    for (uint32_t head = 0; head < shape.n_kv_heads; ++head) {
+      const size_t values = shape.value_offset(KvTier::kF16, layer, head);
+      std::memcpy(pool_->data(to) + values, pool_->data(from) + values, used);
+    }
   }
 }
 

@@ -9,17 +9,11 @@
 namespace phios {
 namespace {
 
-// The scores of a page's 16 keys for one query, unscaled. head_dim is a multiple of 16.
+// The scores of a page's 16 keys, [channel][position], for one query, unscaled.
 inline Vec page_scores(const uint16_t* keys, const float* q, size_t head_dim) {
-  Vec acc[PHI_PAGE_TOKENS];
-  const Vec first = vec_load(q);
-  for (size_t j = 0; j < PHI_PAGE_TOKENS; ++j) acc[j] = vec_mul(first, vec_load_f16(keys + j * head_dim));
-  for (size_t d = kLanes; d < head_dim; d += kLanes) {
-    const Vec part = vec_load(q + d);
-    for (size_t j = 0; j < PHI_PAGE_TOKENS; ++j)
-      acc[j] = vec_fma(part, vec_load_f16(keys + j * head_dim + d), acc[j]);
-  }
-  return vec_sums(acc);
+  Vec acc = vec_zero();
+  for (size_t c = 0; c < head_dim; ++c) acc = vec_fma(vec_set(q[c]), vec_load_f16(keys + c * kLanes), acc);
+  return acc;
 }
 static_assert(PHI_PAGE_TOKENS == kLanes, "a page's scores are one vector");
 

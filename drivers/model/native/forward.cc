@@ -169,13 +169,16 @@ void Forward::turn_and_store(uint32_t layer, size_t r) {
   const std::span<const KvSpan> kv = items_[row.item].kv;
   const uint32_t back = kv.back().first_pos / PHI_PAGE_TOKENS - row.position / PHI_PAGE_TOKENS;
   const KvSpan& span = kv[kv.size() - 1 - back];
-  auto* frame = reinterpret_cast<uint16_t*>(span.frame);
-  const size_t slot = (row.position - span.first_pos) * size_t{c_.head_dim};
+  const uint32_t slot = row.position - span.first_pos;
   const KvShape shape = c_.kv();
   for (uint32_t head = 0; head < c_.n_kv_heads; ++head) {
     const size_t at = size_t{head} * c_.head_dim;
-    kernels_.to_f16(k_.row(r) + at, frame + shape.offset(layer, 0, head) + slot, c_.head_dim);
-    kernels_.to_f16(v_.row(r) + at, frame + shape.offset(layer, 1, head) + slot, c_.head_dim);
+    auto* keys = reinterpret_cast<uint16_t*>(span.frame + shape.key_offset(KvTier::kF16, layer, head));
+    auto* values = reinterpret_cast<uint16_t*>(span.frame + shape.value_offset(KvTier::kF16, layer, head));
+    std::array<uint16_t, ModelConfig::kHeadDimMax> key;
+    kernels_.to_f16(k_.row(r) + at, key.data(), c_.head_dim);
+    for (uint32_t c = 0; c < c_.head_dim; ++c) keys[c * PHI_PAGE_TOKENS + slot] = key[c];
+    kernels_.to_f16(v_.row(r) + at, values + size_t{slot} * c_.head_dim, c_.head_dim);
   }
 }
 
@@ -183,8 +186,8 @@ void Forward::attend(uint32_t layer, size_t r, unsigned worker) {
   const Row& row = rows_[r];
   const KvShape shape = c_.kv();
   attention_.attend({.kv = items_[row.item].kv,
-                     .k_offset = shape.offset(layer, 0, 0),
-                     .v_offset = shape.offset(layer, 1, 0),
+                     .k_offset = shape.key_offset(KvTier::kF16, layer, 0) / sizeof(uint16_t),
+                     .v_offset = shape.value_offset(KvTier::kF16, layer, 0) / sizeof(uint16_t),
                      .head_dim = c_.head_dim,
                      .n_kv_heads = c_.n_kv_heads,
                      .group = c_.n_heads / c_.n_kv_heads,

@@ -15,18 +15,27 @@ constexpr KvShape kShape{.n_layers = 2, .n_kv_heads = 2, .head_dim = 3};
 
 std::unique_ptr<FramePool> make_pool(uint32_t frames) { return FramePool::create(kShape, frames).value(); }
 
+// f(cell, k) for every element, key or value, of every layer and head of a slot; k counts them.
+template <class F>
+void each_cell(std::byte* frame, uint32_t slot, F f) {
+  uint16_t k = 0;
+  for (uint32_t layer = 0; layer < kShape.n_layers; ++layer)
+    for (uint32_t head = 0; head < kShape.n_kv_heads; ++head) {
+      auto* keys = reinterpret_cast<uint16_t*>(frame + kShape.key_offset(KvTier::kF16, layer, head));
+      auto* values = reinterpret_cast<uint16_t*>(frame + kShape.value_offset(KvTier::kF16, layer, head));
+      for (uint32_t d = 0; d < kShape.head_dim; ++d) {
+        f(keys[d * PHI_PAGE_TOKENS + slot], k++);
+        f(values[slot * kShape.head_dim + d], k++);
+      }
+    }
+}
+
 // What a forward pass does: a value for each position from `first` on, in every layer and head.
 void write_positions(const PageTable& table, uint32_t first, const std::vector<uint16_t>& values) {
   for (size_t i = 0; i < values.size(); ++i) {
     const uint32_t pos = first + static_cast<uint32_t>(i);
-    const FrameRef frame = table.frame(pos / PHI_PAGE_TOKENS);
-    auto* data = reinterpret_cast<uint16_t*>(frame.data());
-    for (size_t head = 0; head < kShape.frame_elements(); head += kShape.head_elements()) {
-      for (uint32_t d = 0; d < kShape.head_dim; ++d) {
-        data[head + (pos % PHI_PAGE_TOKENS) * kShape.head_dim + d] =
-            static_cast<uint16_t>(values[i] + head + d);
-      }
-    }
+    each_cell(table.frame(pos / PHI_PAGE_TOKENS).data(), pos % PHI_PAGE_TOKENS,
+              [&](uint16_t& cell, uint16_t k) { cell = static_cast<uint16_t>(values[i] + k); });
   }
 }
 
@@ -38,15 +47,11 @@ std::vector<uint16_t> read_positions(const PageTable& table) {
   std::vector<uint16_t> values;
   for (const KvSpan& span : spans) {
     EXPECT_EQ(span.first_pos, values.size());
-    const auto* data = reinterpret_cast<const uint16_t*>(span.frame);
-    for (uint32_t slot = 0; slot < span.n; ++slot) {
-      values.push_back(data[slot * kShape.head_dim]);
-      for (size_t head = 0; head < kShape.frame_elements(); head += kShape.head_elements()) {
-        for (uint32_t d = 0; d < kShape.head_dim; ++d) {
-          EXPECT_EQ(data[head + slot * kShape.head_dim + d], static_cast<uint16_t>(values.back() + head + d));
-        }
-      }
-    }
+    for (uint32_t slot = 0; slot < span.n; ++slot)
+      each_cell(span.frame, slot, [&](uint16_t& cell, uint16_t k) {
+        if (k == 0) values.push_back(cell);
+        EXPECT_EQ(cell, static_cast<uint16_t>(values.back() + k));
+      });
   }
   return values;
 }

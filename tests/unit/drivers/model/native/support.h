@@ -43,7 +43,7 @@ class Sequence {
   void add_frame() {
     auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, (shape_.frame_bytes() + 63) / 64 * 64));
     auto* halves = reinterpret_cast<uint16_t*>(memory);
-    std::fill_n(halves, shape_.frame_elements(), uint16_t{0x7e00});
+    std::fill_n(halves, shape_.frame_bytes() / sizeof(uint16_t), uint16_t{0x7e00});
     frames_.emplace_back(memory);
   }
   void view() {
