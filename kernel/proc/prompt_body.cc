@@ -4,6 +4,7 @@
 
 #include "kernel/proc/cell_space.h"
 #include "kernel/proc/kernel.h"
+#include "kernel/proc/placeholders.h"
 
 namespace phios {
 
@@ -54,28 +55,8 @@ void PromptBody::start() {
   begin_section(0, false);
 }
 
-// {{cell}}, {{@cell}} and {{cell|default}} become the cell's text. The prompt loader has checked their form.
 Result<std::string> PromptBody::render(std::string_view text) const {
-  std::string out;
-  for (;;) {
-    const size_t open = text.find("{{");
-    const size_t close = open == std::string_view::npos ? open : text.find("}}", open);
-    if (close == std::string_view::npos) {
-      out += text;
-      return out;
-    }
-    out += text.substr(0, open);
-    out += TRY(cell_text(text.substr(open + 2, close - open - 2)));
-    text.remove_prefix(close + 2);
-  }
-}
-
-Result<std::string> PromptBody::cell_text(std::string_view placeholder) const {
-  const size_t bar = placeholder.find('|');
-  const std::string_view name = placeholder.substr(0, bar);
-  Result<std::string> value = read_cell(process_, name);
-  if (value || value.error().code != ErrorCode::ENOENT_) return value;
-  return bar == std::string_view::npos ? std::string() : std::string(placeholder.substr(bar + 1));
+  return fill_placeholders(text, [this](std::string_view name) { return read_cell(process_, name); });
 }
 
 void PromptBody::begin_section(size_t index, bool from_base) {

@@ -41,7 +41,6 @@ class PromptBody final : public Body, private Step::Owner {
   const PromptImage& program() const { return *image_->prompt; }
   Result<Matcher> make_matcher() const;
   Result<std::string> render(std::string_view text) const;
-  Result<std::string> cell_text(std::string_view placeholder) const;
   void begin_section(size_t index, bool from_base);
   void enter(const std::string& text);
 

@@ -10,6 +10,7 @@ import torch
 
 import data
 import isa
+import render
 from model import END, EOT, RET, SYS, VOCAB, Config, Linear, PhiNano
 from render import Program, load, quote, substitute, tidy, word
 from words import rng
@@ -31,6 +32,7 @@ def check_render():
     assert tidy(" \n\t") == "" and quote('a"\\\n\x07<|') == '"a\\"\\\\\\n\\u0007\\u003c|"' and word("a b") == '"a b"' and word("-3.5") == "-3.5"
     for name in ("ask", "sentence", "query", "verify", "count", "utm"):
         assert load(name).sections, name
+    assert render.RENDERED.read_text() == render.rendered(), "rendered.json is old: run render.py"
 
 
 def pieces(ids):

@@ -1,4 +1,8 @@
-"""Prompt programs → contexts: the same rules as the C++ runtime's (a test compares the bytes)."""
+"""Prompt programs → contexts: the same rules as the C++ runtime's.
+
+Run as a program it writes rendered.json, which a test of the runtime compares byte for byte.
+"""
+import json
 import re
 from pathlib import Path
 
@@ -116,3 +120,22 @@ class Context:
         """The ids up to the first token that the model writes, and all that it writes."""
         first = next(i for i, t in enumerate(self.targets) if t >= 0)
         return self.ids[:first + 1]
+
+
+RENDERED = Path(__file__).resolve().with_name("rendered.json")
+CELLS = {"1": 'What is "a b"?\n# no heading <|phi_sys|> é', "2": "4", "i": "-3", "-3": "1", "counter": "17"}
+
+
+def rendered():
+    """Every section of the standard prompt programs as it stands in a fresh context, with the cells CELLS."""
+    cases = []
+    for path in sorted(PROGRAMS.glob("*.md")):
+        program = Program(path.read_text())
+        for label, section in program.sections:
+            ids = Context(substitute(program.base, CELLS) + substitute(section, CELLS)).ids
+            cases.append({"program": path.name, "section": label, "ids": ids})
+    return json.dumps({"cells": CELLS, "cases": cases}, ensure_ascii=False).replace('{"program"', '\n{"program"') + "\n"
+
+
+if __name__ == "__main__":
+    RENDERED.write_text(rendered())
