@@ -55,17 +55,16 @@ float squared_error(std::span<const float> x, KvTier tier, float scale, float ze
   return sum;
 }
 
-// The smallest scale whose range can hold all of the extent, and the zero that does.
+// The smallest scale that holds all of the extent.
 KvRange holding_range(const Extent& e) {
-  int scale = 0;
-  while (scale < 255 && kv_scale(static_cast<uint8_t>(scale)) * kRangeSteps < e.most - e.least) ++scale;
-  for (; scale < 255; ++scale) {
-    const float s = kv_scale(static_cast<uint8_t>(scale));
-    const float zero = std::floor(e.least / s);
-    if (holds(e, s, zero)) return {static_cast<uint8_t>(scale), static_cast<int8_t>(zero)};
+  KvRange range = key_range(e.least, e.most);
+  while (range.scale > 0) {
+    const auto smaller = static_cast<uint8_t>(range.scale - 1);
+    const float scale = kv_scale(smaller), zero = std::floor(e.least / scale);
+    if (!holds(e, scale, zero)) break;
+    range = {smaller, static_cast<int8_t>(zero)};
   }
-  const float zero = std::clamp(std::nearbyint(centred_zero(e, kv_scale(255))), -128.0f, 127.0f);
-  return {255, static_cast<int8_t>(zero)};
+  return range;
 }
 
 // codes of n numbers; the rest are 0.
@@ -174,6 +173,20 @@ float kv_scale(uint8_t scale) {
   return std::bit_cast<float>(bits);
 }
 
+// A fourteenth of the extent leaves a step for the zero, which is rounded down; |zero| stays below 128.
+KvRange key_range(float least, float most) {
+  least = sane(least), most = sane(most);
+  const float wanted =
+      std::max((most - least) / (kRangeSteps - 1),
+               std::max(std::abs(least), std::abs(most)) / std::numeric_limits<int8_t>::max());
+  constexpr unsigned kShift = kFloatFractionBits - kScaleFractionBits;
+  const auto first =
+      static_cast<int32_t>(static_cast<uint32_t>(kFloatBias + kScaleExponentMin) << kFloatFractionBits);
+  const int32_t above = std::bit_cast<int32_t>(wanted) - first + (1 << kShift) - 1;  // rounds up
+  const auto scale = static_cast<uint8_t>(std::clamp(above >> kShift, 0, 255));
+  return {scale, static_cast<int8_t>(std::clamp(std::floor(least / kv_scale(scale)), -128.0f, 127.0f))};
+}
+
 KvRange fit_range(std::span<const float> x, KvTier tier) {
   const Extent extent = extent_of(x);
   KvRange best = holding_range(extent);
@@ -268,7 +281,8 @@ void write_key_ranges(const uint16_t* keys, uint32_t head_dim, std::byte* out) {
   for (uint32_t c = 0; c < head_dim; ++c) {
     float x[kTokens];
     for (uint32_t t = 0; t < kTokens; ++t) x[t] = sane(f16_to_f32(keys[c * kTokens + t]));
-    const KvRange range = holding_range(extent_of(x));
+    const Extent e = extent_of(x);
+    const KvRange range = key_range(e.least, e.most);
     out[c] = static_cast<std::byte>(range.scale);
     out[head_dim + c] = static_cast<std::byte>(range.zero);
   }

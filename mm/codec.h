@@ -31,6 +31,10 @@ float kv_scale(uint8_t scale);
 // inside.
 KvRange fit_range(std::span<const float> x, KvTier tier);
 
+// A range that holds every number from `least` to `most`, for the keys of an f16 page: found without a
+// search.
+KvRange key_range(float least, float most);
+
 // Sixteen codes, packed: int8 code i is byte i; int4 code i is bits 4 (i / 2) … of 32-bit word i % 2; int2
 // code i is bits 2 i … of the word.
 void pack_codes(KvTier tier, const uint8_t (&codes)[PHI_PAGE_TOKENS], std::byte* out);

@@ -1,7 +1,14 @@
 // Attention kernels: the inner loops of attention over pages, in one variant for each instruction set.
 //
-// Ownership: none; pure functions over the caller's arrays. Threads: any. Units: elements. What is computed
-// for a row depends on that row and its pages alone.
+// The positions of a context are divided by their absolute numbers: 8 pages are a block, 8 blocks a section.
+// A query's softmax is computed block by block, blocks are merged into their section in order, and sections
+// in order into the whole, by log-sum-exp (online softmax, arXiv 1805.02867). Within a block a score is one
+// chain of multiply-adds over the channels, an output one chain over the positions. So what a query gets
+// depends on its own pages alone, bit for bit: not on the queries beside it, nor on who computes which
+// section.
+//
+// Ownership: none; pure functions over the caller's arrays. Threads: any. Units: floats, unless a name says
+// otherwise.
 #pragma once
 
 #include <cstddef>
@@ -14,30 +21,66 @@
 
 namespace phios {
 
-// One row's attention over the pages of its sequence.
-struct AttentionRow {
-  std::span<const KvSpan> kv;
-  size_t k_offset = 0;  // of this layer's keys in a frame, in elements; heads follow each other
-  size_t v_offset = 0;
-  size_t head_dim = 0;  // a multiple of 16
-  size_t n_kv_heads = 0;
-  size_t group = 0;       // query heads that share a key/value head
-  uint32_t last_pos = 0;  // the row's own position: the last that it sees
-  float scale = 1;
-  const float* q = nullptr;  // [n_kv_heads × group][head_dim]
-  float* out = nullptr;      // the same
-  float* scratch = nullptr;  // attention_scratch() floats
+inline constexpr uint32_t kBlockPages = 8;
+inline constexpr uint32_t kBlockPositions = kBlockPages * PHI_PAGE_TOKENS;
+inline constexpr uint32_t kSectionPositions = 8 * kBlockPositions;
+
+// What n queries of one KV head have gathered so far. Empty: peak -inf, sum 0, out 0.
+struct AttentionState {
+  float* peak = nullptr;  // [n] the largest score
+  float* sum = nullptr;   // [n] Σ e^(score - peak)
+  float* out = nullptr;   // [n][head_dim] Σ e^(score - peak) × value
+
+  AttentionState from(size_t query, size_t head_dim) const {
+    return {peak + query, sum + query, out + query * head_dim};
+  }
 };
 
-// Scores are kept for so many pages at once.
-inline constexpr size_t kAttentionPages = 16;
-inline constexpr size_t kAttentionPositions = kAttentionPages * PHI_PAGE_TOKENS;
-constexpr size_t attention_scratch(size_t n_heads) { return n_heads * (kAttentionPositions + 2); }
+// Queries of one KV head: the query heads that share it, of one row or of several.
+struct AttentionQueries {
+  size_t n = 0;
+  const float* q = nullptr;        // [n][head_dim], scaled
+  const float* rotated = nullptr;  // the same, rotated as rotate_head() does; none where no page is in int2
+  const uint32_t* last = nullptr;  // [n] the last position that each sees
+
+  AttentionQueries part(size_t first, size_t count, size_t head_dim) const {
+    return {count, q + first * head_dim, rotated ? rotated + first * head_dim : nullptr, last + first};
+  }
+};
+
+// One head's pages of one block.
+struct AttentionBlock {
+  KvShape shape;
+  uint32_t layer = 0;
+  uint32_t kv_head = 0;
+  std::span<const KvSpan> pages;  // at most kBlockPages
+  std::span<const KvSpan> next;   // what will be attended to next, to be fetched meanwhile; may be empty
+
+  const std::byte* keys(const KvSpan& s) const { return s.frame + shape.key_offset(s.tier, layer, kv_head); }
+  const std::byte* values(const KvSpan& s) const {
+    return s.frame + shape.value_offset(s.tier, layer, kv_head);
+  }
+};
 
 struct AttentionKernels {
   std::string_view name;  // as Kernels::name
-  void (*attend)(const AttentionRow& row);
+  // Merges the block into the state; `scratch` has attention_scratch() floats.
+  void (*attend)(const AttentionQueries& queries, const AttentionBlock& block, const AttentionState& state,
+                 float* scratch);
+  // Merges the second state of n queries into the first.
+  void (*merge)(const AttentionState& into, const AttentionState& from, size_t n, size_t head_dim);
+  // out[query] = the state's normalised output; zeros where a query saw nothing.
+  void (*finish)(const AttentionState& state, size_t query, size_t head_dim, float* out);
+  // rotate_head() of the codec.
+  void (*rotate)(float* x, size_t head_dim);
+  // write_key_ranges() of the codec.
+  void (*key_ranges)(const uint16_t* keys, uint32_t head_dim, std::byte* out);
 };
+
+inline constexpr size_t kAttentionTile = 4;  // queries that a kernel takes at once, at most
+constexpr size_t attention_scratch(size_t head_dim) {
+  return kAttentionTile * (kBlockPositions + 2 * head_dim) + 2 * kBlockPages * head_dim;
+}
 
 // The variant of that name, which must be one of supported_kernels().
 const AttentionKernels& attention_kernels(std::string_view name);

@@ -31,8 +31,8 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned thread
     : weights_(weights),
       c_(weights.config()),
       kernels_(kernels),
-      attention_(attention_kernels(kernels.name)),
       pool_(threads),
+      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads()),
       max_rows_(max_rows) {
   near_positions_ = std::min(c_.context_length, kNearPositions);
   turns_.resize(size_t{near_positions_} * 2 * c_.n_rot);
@@ -62,11 +62,9 @@ Status Forward::make_buffers() {
     Buffer* buffer;
     size_t rows, width;
   } wanted[] = {
-      {&x_, max_rows_, c_.n_embd},         {&h_, max_rows_, c_.n_embd},
-      {&q_, max_rows_, c_.q_size()},       {&k_, max_rows_, c_.kv_size()},
-      {&v_, max_rows_, c_.kv_size()},      {&att_, max_rows_, c_.q_size()},
-      {&gate_, max_rows_, c_.n_ff},        {&up_, max_rows_, c_.n_ff},
-      {&logits_, logit_rows_, c_.n_vocab}, {&scratch_, pool_.threads(), attention_scratch(c_.n_heads)}};
+      {&x_, max_rows_, c_.n_embd},    {&h_, max_rows_, c_.n_embd},    {&q_, max_rows_, c_.q_size()},
+      {&k_, max_rows_, c_.kv_size()}, {&v_, max_rows_, c_.kv_size()}, {&att_, max_rows_, c_.q_size()},
+      {&gate_, max_rows_, c_.n_ff},   {&up_, max_rows_, c_.n_ff},     {&logits_, logit_rows_, c_.n_vocab}};
   size_t bytes = 0;
   for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
   arena_ = TRY(Arena::create(bytes));
@@ -101,6 +99,7 @@ void Forward::run(std::span<const PassItem> items, PassTail& tail) {
   items_ = items;
   gather_rows();
   wide_ = pool_.threads() > 1 && rows_.size() * weights_.parameters() >= kWideWork;
+  plan_attention();
   if (wide_) pool_.begin();
   for (uint32_t i = 0; i < c_.n_layers; ++i) layer(i);
   finish(tail);
@@ -134,19 +133,14 @@ void Forward::layer(uint32_t index) {
   qkv[1].rows.bias = l.k_bias;
   qkv[2].rows.bias = l.v_bias;
   multiply(qkv);
-  // A chunk's rows read each other's keys: all are stored before any attends. A single row reads none but its
-  // own.
-  const bool last = index + 1 == c_.n_layers;
-  const auto alone = [&](size_t r) { return !last && items_[rows_[r].item].tokens.size() == 1; };
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
-  each_row(light, [&](size_t r, unsigned) {
-    if (!alone(r)) turn_and_store(index, r);
-  });
-  if (last) keep_wanted_rows();
-  each_row(kTileNanos, [&](size_t r, unsigned worker) {
-    if (alone(r)) turn_and_store(index, r);
-    attend(index, r, worker);
-  });
+  each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
+  attention_.complete(index, pool_);
+  if (index + 1 == c_.n_layers) {
+    keep_wanted_rows();
+    plan_attention();
+  }
+  attention_.run(index, q_, att_, pool_);
   Product o{&l.o, rows_of(att_, x_)};
   o.rows.bias = l.o_bias;
   o.rows.add = true;
@@ -160,42 +154,17 @@ void Forward::norm_rows(const float* weight) {
   });
 }
 
-// Keys after their turn, and values, go into the row's page as halves.
 void Forward::turn_and_store(uint32_t layer, size_t r) {
   const Row& row = rows_[r];
   kernels_.rope(q_.row(r), c_.n_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
   kernels_.rope(k_.row(r), c_.n_kv_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
-  // The pages that a pass writes stand side by side at the end of the list.
-  const std::span<const KvSpan> kv = items_[row.item].kv;
-  const uint32_t back = kv.back().first_pos / PHI_PAGE_TOKENS - row.position / PHI_PAGE_TOKENS;
-  const KvSpan& span = kv[kv.size() - 1 - back];
-  const uint32_t slot = row.position - span.first_pos;
-  const KvShape shape = c_.kv();
-  for (uint32_t head = 0; head < c_.n_kv_heads; ++head) {
-    const size_t at = size_t{head} * c_.head_dim;
-    auto* keys = reinterpret_cast<uint16_t*>(span.frame + shape.key_offset(KvTier::kF16, layer, head));
-    auto* values = reinterpret_cast<uint16_t*>(span.frame + shape.value_offset(KvTier::kF16, layer, head));
-    std::array<uint16_t, ModelConfig::kHeadDimMax> key;
-    kernels_.to_f16(k_.row(r) + at, key.data(), c_.head_dim);
-    for (uint32_t c = 0; c < c_.head_dim; ++c) keys[c * PHI_PAGE_TOKENS + slot] = key[c];
-    kernels_.to_f16(v_.row(r) + at, values + size_t{slot} * c_.head_dim, c_.head_dim);
-  }
+  attention_.store(layer, r, kernels_, k_.row(r), v_.row(r));
 }
 
-void Forward::attend(uint32_t layer, size_t r, unsigned worker) {
-  const Row& row = rows_[r];
-  const KvShape shape = c_.kv();
-  attention_.attend({.kv = items_[row.item].kv,
-                     .k_offset = shape.key_offset(KvTier::kF16, layer, 0) / sizeof(uint16_t),
-                     .v_offset = shape.value_offset(KvTier::kF16, layer, 0) / sizeof(uint16_t),
-                     .head_dim = c_.head_dim,
-                     .n_kv_heads = c_.n_kv_heads,
-                     .group = c_.n_heads / c_.n_kv_heads,
-                     .last_pos = row.position,
-                     .scale = 1.0f / std::sqrt(static_cast<float>(c_.head_dim)),
-                     .q = q_.row(r),
-                     .out = att_.row(r),
-                     .scratch = scratch_.row(worker)});
+void Forward::plan_attention() {
+  attention_.begin(items_);
+  for (const Row& row : rows_) attention_.add_row(row.item, row.position);
+  attention_.plan(wide_ ? pool_.threads() : 1);
 }
 
 // Behind the last layer's keys and values only the rows that somebody asked for are computed.

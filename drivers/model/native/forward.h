@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "drivers/api/model.h"
-#include "drivers/model/native/attention_kernels.h"
+#include "drivers/model/native/attention.h"
 #include "drivers/model/native/kernels.h"
 #include "drivers/model/native/weights.h"
 #include "drivers/model/native/worker_pool.h"
@@ -29,12 +29,7 @@ class Forward {
   uint32_t max_rows() const { return max_rows_; }
 
  private:
-  // Rows of floats at a fixed stride, 64-byte aligned.
-  struct Buffer {
-    float* data = nullptr;
-    size_t stride = 0;
-    float* row(size_t r) const { return data + r * stride; }
-  };
+  using Buffer = Attention::Matrix;  // 64-byte aligned
   struct Row {
     uint32_t item = 0;
     uint32_t offset = 0;  // within the item
@@ -53,7 +48,7 @@ class Forward {
   void layer(uint32_t index);
   void gather_rows();
   void turn_and_store(uint32_t layer, size_t row);
-  void attend(uint32_t layer, size_t row, unsigned worker);
+  void plan_attention();
   void keep_wanted_rows();
   void norm_rows(const float* weight);
   void multiply(std::span<const Product> products);
@@ -69,12 +64,11 @@ class Forward {
   const Weights& weights_;
   const ModelConfig& c_;
   const Kernels& kernels_;
-  const AttentionKernels& attention_;
   WorkerPool pool_;
+  Attention attention_;
   uint32_t max_rows_;
   Arena arena_;
   Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
-  Buffer scratch_;                            // a row of it for each worker
   size_t logit_rows_ = 0;                     // that logits_ holds at once
   std::vector<float> turns_;                  // angles of the first positions
   std::vector<float> far_turns_;              // and of the rows of this pass that lie beyond them

@@ -9,9 +9,9 @@
 #include <span>
 
 #include "drivers/model/native/gguf_writer.h"
-#include "kernel/base/half.h"
 #include "drivers/model/native/quant.h"
 #include "kernel/base/env.h"
+#include "kernel/base/half.h"
 
 namespace phios {
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <functional>
 
-#include "kernel/base/half.h"
 #include "drivers/model/native/quant.h"
+#include "kernel/base/half.h"
 
 namespace phios {
 

@@ -1,0 +1,322 @@
+// Attention against plain sums in double, for every tier and instruction set, and a row's bits against what
+// else is in the batch.
+#include "drivers/model/native/attention.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <random>
+
+#include "kernel/base/half.h"
+#include "mm/codec.h"
+#include "tests/unit/drivers/model/native/support.h"
+
+namespace phios {
+namespace {
+
+using testing_support::FreeDeleter;
+using testing_support::relative_error;
+
+constexpr uint32_t kTokens = PHI_PAGE_TOKENS;
+constexpr KvTier kTiers[] = {KvTier::kF16, KvTier::kInt8, KvTier::kInt4, KvTier::kInt2};
+
+// Frames full of gaussian keys and values, in any tier. Positions that are not in use are NaN in f16.
+class Frames {
+ public:
+  explicit Frames(KvShape shape, uint32_t seed = 1) : shape_(shape), random_(seed) {}
+
+  KvSpan add(KvTier tier, uint32_t first_pos, uint32_t n = kTokens) {
+    std::byte* f16 = allocate(shape_.frame_bytes());
+    std::normal_distribution<float> normal;
+    for (uint32_t layer = 0; layer < shape_.n_layers; ++layer)
+      for (uint32_t head = 0; head < shape_.n_kv_heads; ++head)
+        for (uint32_t t = 0; t < kTokens; ++t)
+          for (uint32_t c = 0; c < shape_.head_dim; ++c) {
+            key(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
+            value(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
+          }
+    if (tier == KvTier::kF16) return {f16, tier, first_pos, n};
+    std::byte* cold = allocate(shape_.frame_bytes(tier));
+    encode_frame(shape_, f16, n, tier, cold);
+    return {cold, tier, first_pos, n};
+  }
+  uint16_t& key(std::byte* f16, uint32_t layer, uint32_t head, uint32_t t, uint32_t c) const {
+    return reinterpret_cast<uint16_t*>(f16 + shape_.key_offset(KvTier::kF16, layer, head))[c * kTokens + t];
+  }
+  uint16_t& value(std::byte* f16, uint32_t layer, uint32_t head, uint32_t t, uint32_t c) const {
+    return reinterpret_cast<uint16_t*>(
+        f16 + shape_.value_offset(KvTier::kF16, layer, head))[t * shape_.head_dim + c];
+  }
+
+  // One query head's attention at `position`.
+  std::vector<float> reference(std::span<const KvSpan> kv, uint32_t layer, uint32_t head, const float* q,
+                               uint32_t position) const {
+    std::vector<double> scores;
+    std::vector<std::vector<double>> values;
+    std::vector<std::byte> plain(shape_.frame_bytes());
+    for (const KvSpan& span : kv) {
+      if (span.tier == KvTier::kF16)
+        std::copy_n(span.frame, plain.size(), plain.data());
+      else
+        decode_frame(shape_, span.tier, span.frame, plain.data());
+      for (uint32_t t = 0; t < span.n && span.first_pos + t <= position; ++t) {
+        double score = 0;
+        std::vector<double> v(shape_.head_dim);
+        for (uint32_t c = 0; c < shape_.head_dim; ++c) {
+          score += static_cast<double>(q[c]) *
+                   static_cast<double>(f16_to_f32(key(plain.data(), layer, head, t, c)));
+          v[c] = static_cast<double>(f16_to_f32(value(plain.data(), layer, head, t, c)));
+        }
+        scores.push_back(score / std::sqrt(shape_.head_dim));
+        values.push_back(std::move(v));
+      }
+    }
+    const double peak = *std::ranges::max_element(scores);
+    double sum = 0;
+    std::vector<double> out(shape_.head_dim);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const double w = std::exp(scores[i] - peak);
+      sum += w;
+      for (size_t c = 0; c < out.size(); ++c) out[c] += w * values[i][c];
+    }
+    std::vector<float> result(out.size());
+    for (size_t c = 0; c < out.size(); ++c) result[c] = static_cast<float>(out[c] / sum);
+    return result;
+  }
+
+ private:
+  std::byte* allocate(size_t bytes) {
+    frames_.emplace_back(static_cast<std::byte*>(std::aligned_alloc(64, bytes)));
+    return frames_.back().get();
+  }
+
+  KvShape shape_;
+  std::mt19937 random_;
+  std::vector<std::unique_ptr<std::byte, FreeDeleter>> frames_;
+};
+
+// The last `rows` positions of a context.
+struct Item {
+  std::vector<KvSpan> kv;
+  uint32_t rows = 1;
+  uint32_t seed = 1;  // of its queries
+
+  uint32_t end() const { return kv.back().first_pos + kv.back().n; }
+};
+
+struct Setup {
+  const AttentionKernels& kernels;
+  KvShape shape;
+  uint32_t n_heads;
+  unsigned threads = 1;
+  uint32_t layer = 0;
+
+  size_t width() const { return size_t{n_heads} * shape.head_dim; }
+};
+
+// Queries are drawn for each position, so that a chunk and single rows have the same.
+std::vector<float> query(const Setup& s, const Item& item, uint32_t position) {
+  std::mt19937 random(item.seed * 7919 + position);
+  std::normal_distribution<float> normal;
+  std::vector<float> q(s.width());
+  for (float& x : q) x = normal(random);
+  return q;
+}
+
+// Rows of outputs, item after item.
+std::vector<std::vector<float>> attend(const Setup& s, std::span<const Item> items) {
+  WorkerPool pool(s.threads);
+  Attention attention(s.kernels, s.shape, s.n_heads, pool.threads());
+  std::vector<PassItem> pass;
+  std::vector<float> q;
+  std::vector<Token> tokens(1024);
+  for (const Item& item : items)
+    pass.push_back(
+        {.tokens = std::span(tokens).first(item.rows), .first_pos = item.end() - item.rows, .kv = item.kv});
+  attention.begin(pass);
+  size_t n = 0;
+  for (uint32_t i = 0; i < items.size(); ++i)
+    for (uint32_t r = 0; r < items[i].rows; ++r, ++n) {
+      attention.add_row(i, pass[i].first_pos + r);
+      const std::vector<float> row = query(s, items[i], pass[i].first_pos + r);
+      q.insert(q.end(), row.begin(), row.end());
+    }
+  attention.plan(pool.threads());
+  std::vector<float> out(q.size());
+  pool.begin();
+  attention.run(s.layer, {q.data(), s.width()}, {out.data(), s.width()}, pool);
+  pool.end();
+  std::vector<std::vector<float>> rows;
+  for (size_t r = 0; r < n; ++r)
+    rows.emplace_back(out.begin() + static_cast<ptrdiff_t>(r * s.width()),
+                      out.begin() + static_cast<ptrdiff_t>((r + 1) * s.width()));
+  return rows;
+}
+
+void expect_reference(const Setup& s, const Frames& frames, const Item& item, double tolerance) {
+  const auto rows = attend(s, {&item, 1});
+  const uint32_t group = s.n_heads / s.shape.n_kv_heads, dim = s.shape.head_dim;
+  for (uint32_t r = 0; r < item.rows; ++r) {
+    const uint32_t position = item.end() - item.rows + r;
+    const std::vector<float> q = query(s, item, position);
+    for (uint32_t h = 0; h < s.n_heads; ++h) {
+      const auto expected =
+          frames.reference(item.kv, s.layer, h / group, q.data() + size_t{h} * dim, position);
+      EXPECT_LT(relative_error(std::span(rows[r]).subspan(size_t{h} * dim, dim), expected), tolerance)
+          << s.kernels.name << ", dim " << dim << ", head " << h << ", position " << position;
+    }
+  }
+}
+
+double tolerance_of(KvTier tier) { return tier == KvTier::kF16 ? 1e-5 : 2e-3; }  // decode_frame rounds
+
+class EveryVariant : public testing::TestWithParam<const Kernels*> {
+ protected:
+  const AttentionKernels& kernels() const { return attention_kernels(GetParam()->name); }
+};
+
+TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
+  EXPECT_EQ(kernels().name, GetParam()->name);
+  const struct {
+    uint32_t head_dim, n_kv_heads, group;
+  } shapes[] = {{32, 2, 1}, {64, 2, 4}, {80, 1, 7}, {128, 2, 3}};
+  for (const auto& [head_dim, n_kv_heads, group] : shapes)
+    for (const KvTier tier : kTiers) {
+      const KvShape shape{.n_layers = 2, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
+      Frames frames(shape, head_dim);
+      Item item{.kv = {}, .rows = 3, .seed = head_dim};
+      for (uint32_t pos = 0; pos < 160; pos += kTokens) item.kv.push_back(frames.add(tier, pos));
+      item.kv.push_back(frames.add(KvTier::kF16, 160, 11));
+      expect_reference({kernels(), shape, n_kv_heads * group, 1, 1}, frames, item, tolerance_of(tier));
+    }
+}
+
+TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMix) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
+  Frames frames(shape);
+  Item item{.kv = {}, .rows = 2};
+  for (uint32_t page = 0; page < 90; ++page) {
+    if (page % 7 == 3 || (page >= 16 && page < 26)) continue;  // of them a whole block
+    item.kv.push_back(frames.add(kTiers[(page / 2) % 4], page * kTokens, page % 11 == 5 ? 9 : kTokens));
+  }
+  item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
+  expect_reference({kernels(), shape, 6}, frames, item, tolerance_of(KvTier::kInt2));
+}
+
+TEST_P(EveryVariant, ManyWorkersShareALongContextWithoutChangingABit) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
+  Frames frames(shape);
+  Item item{.kv = {}, .rows = 1};
+  for (uint32_t pos = 0; pos < 5 * kSectionPositions; pos += kTokens)
+    if (pos / kSectionPositions != 2) item.kv.push_back(frames.add(kTiers[pos / kTokens / 5 % 4], pos));
+  item.kv.push_back(frames.add(KvTier::kF16, 5 * kSectionPositions, 1));
+  expect_reference({kernels(), shape, 4, 3}, frames, item, tolerance_of(KvTier::kInt2));
+  EXPECT_EQ(attend({kernels(), shape, 4, 3}, {&item, 1}), attend({kernels(), shape, 4, 1}, {&item, 1}));
+}
+
+// A tree of contexts: all share two blocks and a half, some four; chunks and single rows; one stands alone.
+TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
+  Frames frames(shape);
+  std::vector<KvSpan> trunk, branch;
+  uint32_t pos = 0;
+  for (; pos < 5 * kBlockPositions / 2; pos += kTokens)
+    trunk.push_back(frames.add(kTiers[pos / 320 % 4], pos));
+  branch = trunk;
+  for (; pos < 9 * kBlockPositions; pos += kTokens) branch.push_back(frames.add(KvTier::kF16, pos));
+  std::vector<Item> items;
+  for (uint32_t i = 0; i < 24; ++i) {
+    const std::vector<KvSpan>& from = i % 3 == 0 ? branch : trunk;
+    Item item{.kv = i == 7 ? std::vector<KvSpan>() : from, .rows = i % 5 == 0 ? 20 + i : 1, .seed = i + 1};
+    uint32_t at = item.kv.empty() ? 0 : item.end();
+    for (uint32_t page = 0; page < 4; ++page, at += kTokens) item.kv.push_back(frames.add(KvTier::kF16, at));
+    item.kv.push_back(frames.add(KvTier::kF16, at, 1 + i % kTokens));
+    items.push_back(std::move(item));
+  }
+  for (const unsigned threads : {1u, 3u}) {
+    const auto together = attend({kernels(), shape, 6, threads}, items);
+    size_t row = 0;
+    for (const Item& item : items)
+      for (uint32_t r = 0; r < item.rows; ++r, ++row) {
+        Item alone = item;
+        alone.rows = 1;
+        // The context up to this row, as it was when the row was the newest.
+        const uint32_t end = item.end() - item.rows + r + 1;
+        while (alone.kv.back().first_pos >= end) alone.kv.pop_back();
+        alone.kv.back().n = std::min(alone.kv.back().n, end - alone.kv.back().first_pos);
+        EXPECT_EQ(attend({kernels(), shape, 6}, {&alone, 1})[0], together[row]) << threads << " " << row;
+      }
+  }
+}
+
+TEST_P(EveryVariant, RotationAndKeyRangesAreTheCodecs) {
+  for (const uint32_t dim : {32u, 64u, 80u, 128u}) {
+    const KvShape shape{.n_layers = 1, .n_kv_heads = 1, .head_dim = dim};
+    Frames frames(shape, dim);
+    const KvSpan span = frames.add(KvTier::kF16, 0);
+    for (uint32_t t = 0; t < kTokens; ++t) frames.key(span.frame, 0, 0, t, 3) = f32_to_f16(40);
+    std::vector<std::byte> expected(shape.range_bytes()), ranges(shape.range_bytes());
+    const auto* keys = reinterpret_cast<const uint16_t*>(span.frame);
+    write_key_ranges(keys, dim, expected.data());
+    kernels().key_ranges(keys, dim, ranges.data());
+    EXPECT_EQ(ranges, expected);
+    std::vector<float> x(dim), y;
+    for (uint32_t i = 0; i < dim; ++i) x[i] = std::sin(static_cast<float>(i * i));
+    y = x;
+    rotate_head(y);
+    kernels().rotate(x.data(), dim);
+    EXPECT_LT(relative_error(x, y), 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Attention, EveryVariant, testing::ValuesIn(supported_kernels()),
+                         [](const auto& param) { return std::string(param.param->name); });
+
+// What store() and complete() leave behind: keys by channel, values by position, and the ranges of full
+// pages.
+TEST(Attention, StoresRowsAndSumsUpFullPages) {
+  const KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = 32};
+  Frames frames(shape);
+  const Kernels& kernels = best_kernels();
+  for (const uint32_t chunk : {1u, 40u}) {
+    WorkerPool pool(2);
+    Attention attention(attention_kernels(kernels.name), shape, 2, pool.threads());
+    std::vector<KvSpan> kv = {frames.add(KvTier::kF16, 0), frames.add(KvTier::kF16, 16),
+                              frames.add(KvTier::kF16, 32, 8)};
+    const std::vector<Token> tokens(chunk);
+    const auto element = [](uint32_t position, uint32_t i) {
+      return std::sin(static_cast<float>(position * 64 + i));
+    };
+    for (uint32_t first = 0; first < 40; first += chunk) {
+      const PassItem item{.tokens = tokens, .first_pos = first, .kv = kv};
+      attention.begin({&item, 1});
+      for (uint32_t r = 0; r < chunk; ++r) attention.add_row(0, first + r);
+      attention.plan(1);
+      for (uint32_t r = 0; r < chunk; ++r) {
+        std::vector<float> k(64), v(64);
+        for (uint32_t i = 0; i < 64; ++i) k[i] = element(first + r, i), v[i] = -k[i];
+        attention.store(1, r, kernels, k.data(), v.data());
+      }
+      attention.complete(1, pool);
+    }
+    for (uint32_t position = 0; position < 40; ++position)
+      for (uint32_t i = 0; i < 64; ++i) {
+        std::byte* frame = kv[position / kTokens].frame;
+        const uint16_t half = f32_to_f16(element(position, i));
+        EXPECT_EQ(frames.key(frame, 1, i / 32, position % kTokens, i % 32), half);
+        EXPECT_EQ(frames.value(frame, 1, i / 32, position % kTokens, i % 32), half ^ 0x8000);
+      }
+    for (uint32_t page = 0; page < 2; ++page)
+      for (uint32_t head = 0; head < 2; ++head) {
+        std::vector<std::byte> expected(shape.range_bytes());
+        write_key_ranges(&frames.key(kv[page].frame, 1, head, 0, 0), 32, expected.data());
+        const std::byte* ranges = kv[page].frame + shape.key_range_offset(KvTier::kF16, 1, head);
+        EXPECT_TRUE(std::equal(expected.begin(), expected.end(), ranges)) << chunk;
+      }
+  }
+}
+
+}  // namespace
+}  // namespace phios
