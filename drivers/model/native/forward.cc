@@ -6,8 +6,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "drivers/model/native/quant.h"
-
 namespace phios {
 
 namespace {
@@ -20,10 +18,21 @@ constexpr size_t kTileRowsSmall = 24;      // of a pass of fewer than kLargePass
 constexpr size_t kTileRowsLarge = 48;
 constexpr size_t kLargePass = 96;
 constexpr size_t kPairRows = 3;        // up to so many rows, a tile is a pair of groups (see the kernels)
-constexpr size_t kUnpackedTile = 16;   // outputs of a tile whose weights are unpacked as they are used
 constexpr size_t kSerialNanos = 1500;  // a phase that is shorter is not shared out
 constexpr size_t kTileNanos = 1000;
 constexpr size_t kNanosPerKiloElement = 200;  // of the light kernels
+
+// Inputs of the widest matrix in blocks.
+size_t widest_in_blocks(const Weights& weights) {
+  size_t widest = 0;
+  const auto see = [&](const PackedMatrix& m) {
+    widest = in_blocks(m.type) ? std::max(widest, m.n_in) : widest;
+  };
+  for (const LayerWeights& l : weights.layers())
+    for (const PackedMatrix* m : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) see(*m);
+  see(weights.output());
+  return widest;
+}
 
 }  // namespace
 
@@ -39,12 +48,6 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned thread
   for (uint32_t p = 0; p < near_positions_; ++p)
     rope_table(c_, weights_.rope_factors(), p, turns_.data() + size_t{p} * 2 * c_.n_rot);
   far_turns_.resize(size_t{max_rows} * 2 * c_.n_rot);
-  size_t widest = 0;
-  const auto see = [&](const Matrix& m) { widest = m.blocks ? std::max(widest, m.n_in()) : widest; };
-  for (const LayerWeights& l : weights_.layers())
-    for (const Matrix* m : {&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down}) see(*m);
-  see(weights_.output());
-  unpacked_.assign(pool_.threads(), std::vector<float>(widest * kDotRows));
   rows_.reserve(max_rows);
 }
 
@@ -65,10 +68,15 @@ Status Forward::make_buffers() {
       {&x_, max_rows_, c_.n_embd},    {&h_, max_rows_, c_.n_embd},    {&q_, max_rows_, c_.q_size()},
       {&k_, max_rows_, c_.kv_size()}, {&v_, max_rows_, c_.kv_size()}, {&att_, max_rows_, c_.q_size()},
       {&gate_, max_rows_, c_.n_ff},   {&up_, max_rows_, c_.n_ff},     {&logits_, logit_rows_, c_.n_vocab}};
-  size_t bytes = 0;
+  bytes_stride_ = widest_in_blocks(weights_) / kBlockInputs;
+  const size_t byte_blocks = max_rows_ * bytes_stride_ * sizeof(ActivationBlock);
+  const size_t unpacked = bytes_stride_ > 0 ? pool_.threads() * kInt8Scratch : 0;
+  size_t bytes = Arena::padded(byte_blocks) + Arena::padded(unpacked);
   for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
   arena_ = TRY(Arena::create(bytes));
   for (const auto& w : wanted) *w.buffer = make_buffer(w.rows, w.width);
+  bytes_ = static_cast<ActivationBlock*>(arena_.take(byte_blocks));
+  unpacked_ = static_cast<std::byte*>(arena_.take(unpacked));
   return {};
 }
 
@@ -83,8 +91,7 @@ ProductRows Forward::rows_of(const Buffer& in, const Buffer& out) const {
 
 // f(row, worker) for every row; `cost` in nanoseconds a row decides whether it is shared out.
 template <class F>
-void Forward::each_row(size_t cost, F&& f) {
-  const size_t n = rows_.size();
+void Forward::share(size_t n, size_t cost, F&& f) {
   if (!wide_ || n * cost < kSerialNanos) {
     for (size_t r = 0; r < n; ++r) f(r, 0);
     return;
@@ -195,29 +202,43 @@ void Forward::feed_forward(const LayerWeights& l) {
   multiply({&down, 1});
 }
 
-// Outputs [first, last), in groups or, for matrices in blocks, one by one; rows [row, row + n_rows).
+// Groups [first, last) of rows [row, row + n_rows).
 void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows,
                             unsigned worker) {
-  ProductRows rows = p.rows;
-  rows.x += row * rows.x_stride;
-  rows.y += row * rows.y_stride;
+  const ProductRows& r = p.rows;
+  float* y = r.y + row * r.y_stride;
+  if (in_blocks(p.w->type))
+    return kernels_.int8->product(*p.w, first, last,
+                                  {.x = bytes_ + row * bytes_stride_,
+                                   .x_stride = bytes_stride_,
+                                   .y = y,
+                                   .y_stride = r.y_stride,
+                                   .rows = n_rows,
+                                   .bias = r.bias,
+                                   .add = r.add,
+                                   .scratch = unpacked_ + worker * kInt8Scratch});
+  ProductRows rows = r;
+  rows.x += row * r.x_stride;
+  rows.y = y;
   rows.rows = n_rows;
-  if (!p.w->blocks) return kernels_.product(p.w->packed, first, last, rows);
-  const size_t n_in = p.w->n_in();
-  float* unpacked = unpacked_[worker].data();
-  for (size_t column = first; column < last; column += kDotRows) {
-    const size_t n = std::min(kDotRows, last - column);
-    for (size_t i = 0; i < n; ++i) dequantize_row(*p.w->blocks, column + i, {unpacked + i * n_in, n_in});
-    kernels_.dot(unpacked, n, n_in, column, rows);
-  }
+  kernels_.product(*p.w, first, last, rows);
 }
 
+void Forward::quantize(const ProductRows& rows, size_t n_in) {
+  share(rows.rows, n_in * kNanosPerKiloElement / 1024, [&](size_t r, unsigned) {
+    kernels_.int8->quantize(rows.x + r * rows.x_stride, n_in, bytes_ + r * bytes_stride_);
+  });
+}
+
+// Products of the same inputs.
 void Forward::multiply(std::span<const Product> products) {
   const size_t n_rows = rows_.size();
   if (n_rows == 0) return;
-  const auto units = [](const Product& p) { return p.w->blocks ? p.w->n_out() : p.w->packed.groups(); };
+  const auto integer = [](const Product& p) { return in_blocks(p.w->type); };
+  if (const auto p = std::ranges::find_if(products, integer); p != products.end())
+    quantize(p->rows, p->w->n_in);
   if (!wide_) {
-    for (const Product& p : products) multiply_tile(p, 0, units(p), 0, p.rows.rows, 0);
+    for (const Product& p : products) multiply_tile(p, 0, p.w->groups(), 0, p.rows.rows, 0);
     return;
   }
   struct Grid {
@@ -231,9 +252,9 @@ void Forward::multiply(std::span<const Product> products) {
     const Product& p = products[i];
     Grid& g = grids[i];
     g.first_tile = tiles;
-    g.unit_step = p.w->blocks ? kUnpackedTile : p.rows.rows <= kPairRows ? 2 : 1;
-    g.row_step = p.w->blocks ? p.rows.rows : usual;
-    g.columns = (units(p) + g.unit_step - 1) / g.unit_step;
+    g.unit_step = !in_blocks(p.w->type) && p.rows.rows <= kPairRows ? 2 : 1;
+    g.row_step = usual;
+    g.columns = (p.w->groups() + g.unit_step - 1) / g.unit_step;
     tiles += g.columns * ((p.rows.rows + g.row_step - 1) / g.row_step);
   }
   pool_.run(static_cast<uint32_t>(tiles), [&](uint32_t tile, unsigned worker) {
@@ -242,7 +263,7 @@ void Forward::multiply(std::span<const Product> products) {
     const Grid& g = grids[i];
     const size_t at = tile - g.first_tile;
     const size_t first = at % g.columns * g.unit_step, row = at / g.columns * g.row_step;
-    multiply_tile(products[i], first, std::min(units(products[i]), first + g.unit_step), row,
+    multiply_tile(products[i], first, std::min(products[i].w->groups(), first + g.unit_step), row,
                   std::min(g.row_step, products[i].rows.rows - row), worker);
   });
 }

@@ -12,6 +12,7 @@
 
 #include "drivers/api/model.h"
 #include "drivers/model/native/attention.h"
+#include "drivers/model/native/int8_product.h"
 #include "drivers/model/native/kernels.h"
 #include "drivers/model/native/weights.h"
 #include "drivers/model/native/worker_pool.h"
@@ -38,7 +39,7 @@ class Forward {
   };
   // One matrix applied to rows of activations.
   struct Product {
-    const Matrix* w;
+    const PackedMatrix* w;
     ProductRows rows;
   };
 
@@ -52,6 +53,7 @@ class Forward {
   void keep_wanted_rows();
   void norm_rows(const float* weight);
   void multiply(std::span<const Product> products);
+  void quantize(const ProductRows& rows, size_t n_in);
   void multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows, unsigned worker);
   void feed_forward(const LayerWeights& l);
   void finish(PassTail& tail);
@@ -59,7 +61,11 @@ class Forward {
   void tell_logits(PassTail& tail, size_t first, size_t n);
   ProductRows rows_of(const Buffer& in, const Buffer& out) const;
   template <class F>
-  void each_row(size_t cost, F&& f);
+  void share(size_t n, size_t cost, F&& f);
+  template <class F>
+  void each_row(size_t cost, F&& f) {
+    share(rows_.size(), cost, f);
+  }
 
   const Weights& weights_;
   const ModelConfig& c_;
@@ -69,10 +75,12 @@ class Forward {
   uint32_t max_rows_;
   Arena arena_;
   Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
-  size_t logit_rows_ = 0;                     // that logits_ holds at once
-  std::vector<float> turns_;                  // angles of the first positions
-  std::vector<float> far_turns_;              // and of the rows of this pass that lie beyond them
-  std::vector<std::vector<float>> unpacked_;  // one worker's unpacked weight rows
+  size_t logit_rows_ = 0;             // that logits_ holds at once
+  ActivationBlock* bytes_ = nullptr;  // a product's inputs, when its weights are integers
+  size_t bytes_stride_ = 0;           // blocks
+  std::byte* unpacked_ = nullptr;     // one worker's unpacked weights after the other's
+  std::vector<float> turns_;          // angles of the first positions
+  std::vector<float> far_turns_;      // and of the rows of this pass that lie beyond them
   uint32_t near_positions_ = 0;
 
   // Of the pass that is running.

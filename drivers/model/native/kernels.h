@@ -16,15 +16,15 @@ inline constexpr size_t kLanes = 16;                     // outputs of a panel
 inline constexpr size_t kGroupPanels = 4;                // panels of a group
 inline constexpr size_t kGroup = kLanes * kGroupPanels;  // outputs of a group
 
-inline constexpr size_t kDotRows = 4;
-
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-enum class PackedType : uint8_t { kF32, kF16, kBF16 };
+enum class PackedType : uint8_t { kF32, kF16, kBF16, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ4_K, kQ5_K, kQ6_K };
+// Blocks of integers with scales (int8_product.h); the others are plain numbers.
+constexpr bool in_blocks(PackedType type) { return type >= PackedType::kQ4_0; }
 
-// A weight matrix [n_out][n_in] packed for the kernels: groups of 64 outputs, in each, for every input, the
-// outputs' weights side by side. The last group has as many panels of 16 as are needed; missing outputs are
-// zero. Group g starts at element g × 64 × n_in.
+// A weight matrix [n_out][n_in] packed for the kernels. Plain numbers: groups of 64 outputs, in each, for
+// every input, the outputs' weights side by side. The last group has as many panels of 16 as are needed;
+// missing outputs are zero. Group g starts at element g × 64 × n_in. Blocks: as int8_product.h says.
 struct PackedMatrix {
   PackedType type = PackedType::kF32;
   size_t n_in = 0;
@@ -46,13 +46,13 @@ struct ProductRows {
   bool add = false;             // y += instead of y =
 };
 
+struct Int8Kernels;
+
 struct Kernels {
   std::string_view name;
-  // Groups [first, last) of the product.
+  const Int8Kernels* int8 = nullptr;
+  // Groups [first, last) of the product with a matrix of plain numbers.
   void (*product)(const PackedMatrix& w, size_t first, size_t last, const ProductRows& rows);
-  // Outputs [column, column + n) of the product with plain weights: n rows of n_in floats, n ≤ kDotRows, n_in
-  // a multiple of 16. For types that are unpacked as they are used.
-  void (*dot)(const float* w, size_t n, size_t n_in, size_t column, const ProductRows& rows);
   // Turns the first n_rot of each head's elements by the angles in `turn` (see rope_table).
   void (*rope)(float* x, size_t heads, size_t head_dim, size_t n_rot, const float* turn, bool neox);
   // y = x / sqrt(mean(x²) + eps) × w

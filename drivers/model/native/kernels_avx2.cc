@@ -6,7 +6,6 @@ namespace phios {
 
 const Kernels kKernelsAvx2 = {.name = "avx2",
                               .product = product,
-                              .dot = dot,
                               .rope = rope,
                               .rms_norm = rms_norm,
                               .swiglu = swiglu,

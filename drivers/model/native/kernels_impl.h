@@ -135,42 +135,9 @@ void product(const PackedMatrix& m, size_t first, size_t last, const ProductRows
       return product_typed<PackedType::kF16>(m, first, last, rows);
     case PackedType::kBF16:
       return product_typed<PackedType::kBF16>(m, first, last, rows);
+    default:
+      return;
   }
-}
-
-// R rows of inputs × N rows of weights. Every output is 16 chains over the inputs, summed up at the end.
-template <int R, int N>
-void dot_tile(const float* w, size_t n_in, size_t column, const ProductRows& rows, size_t first_row) {
-  Vec acc[R][N];
-  for (int r = 0; r < R; ++r)
-    for (int n = 0; n < N; ++n) acc[r][n] = vec_zero();
-  const float* x = rows.x + first_row * rows.x_stride;
-  for (size_t k = 0; k < n_in; k += kLanes)
-    for (int r = 0; r < R; ++r) {
-      const Vec in = vec_load(x + static_cast<size_t>(r) * rows.x_stride + k);
-      for (int n = 0; n < N; ++n)
-        acc[r][n] = vec_fma(in, vec_load(w + static_cast<size_t>(n) * n_in + k), acc[r][n]);
-    }
-  for (int r = 0; r < R; ++r) {
-    float* y = rows.y + (first_row + static_cast<size_t>(r)) * rows.y_stride + column;
-    for (int n = 0; n < N; ++n) {
-      const float value =
-          vec_sum(acc[r][n]) + (rows.bias ? rows.bias[column + static_cast<size_t>(n)] : 0.0f);
-      y[n] = rows.add ? y[n] + value : value;
-    }
-  }
-}
-
-template <int N>
-void dot_rows(const float* w, size_t n_in, size_t column, const ProductRows& rows) {
-  size_t r = 0;
-  for (; r + 2 <= rows.rows; r += 2) dot_tile<2, N>(w, n_in, column, rows, r);
-  if (r < rows.rows) dot_tile<1, N>(w, n_in, column, rows, r);
-}
-
-void dot(const float* w, size_t n, size_t n_in, size_t column, const ProductRows& rows) {
-  if (n == kDotRows) return dot_rows<static_cast<int>(kDotRows)>(w, n_in, column, rows);
-  for (size_t i = 0; i < n; ++i) dot_rows<1>(w + i * n_in, n_in, column + i, rows);
 }
 
 void rope_head(float* x, size_t n_rot, const float* turn, bool neox) {

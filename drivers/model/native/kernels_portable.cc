@@ -6,7 +6,6 @@ namespace phios {
 
 const Kernels kKernelsPortable = {.name = "portable",
                                   .product = product,
-                                  .dot = dot,
                                   .rope = rope,
                                   .rms_norm = rms_norm,
                                   .swiglu = swiglu,

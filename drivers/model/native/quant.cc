@@ -5,58 +5,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "drivers/model/native/quant_blocks.h"
 #include "kernel/base/half.h"
 
 namespace phios {
 
 namespace {
-
-constexpr size_t kBlock = 32;        // elements of a block of the plain types
-constexpr size_t kSuperBlock = 256;  // elements of a block of the K types
-
-// ggml's blocks, byte for byte. Halves are kept as bits.
-struct BlockQ4_0 {
-  uint16_t d;
-  uint8_t qs[kBlock / 2];
-};
-struct BlockQ4_1 {
-  uint16_t d, m;
-  uint8_t qs[kBlock / 2];
-};
-struct BlockQ5_0 {
-  uint16_t d;
-  uint8_t qh[4];
-  uint8_t qs[kBlock / 2];
-};
-struct BlockQ5_1 {
-  uint16_t d, m;
-  uint8_t qh[4];
-  uint8_t qs[kBlock / 2];
-};
-struct BlockQ8_0 {
-  uint16_t d;
-  int8_t qs[kBlock];
-};
-struct BlockQ4_K {
-  uint16_t d, dmin;
-  uint8_t scales[12];
-  uint8_t qs[kSuperBlock / 2];
-};
-struct BlockQ5_K {
-  uint16_t d, dmin;
-  uint8_t scales[12];
-  uint8_t qh[kSuperBlock / 8];
-  uint8_t qs[kSuperBlock / 2];
-};
-struct BlockQ6_K {
-  uint8_t ql[kSuperBlock / 2];
-  uint8_t qh[kSuperBlock / 4];
-  int8_t scales[kSuperBlock / 16];
-  uint16_t d;
-};
-static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
-static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(BlockQ4_K) == 144);
-static_assert(sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 
 void unpack(const uint16_t& half, float* y) { *y = f16_to_f32(half); }
 
@@ -83,14 +37,6 @@ void unpack(const BlockQ4_1& b, float* y) {
   }
 }
 
-// The fifth bits stand apart: bit j for the low nibble j, bit j + 16 for the high one.
-struct FiveBits {
-  explicit FiveBits(const uint8_t (&qh)[4]) { std::memcpy(&bits, qh, sizeof bits); }
-  int low(uint8_t q, size_t j) const { return (q & 15) | static_cast<int>(((bits >> j) & 1u) << 4); }
-  int high(uint8_t q, size_t j) const { return (q >> 4) | static_cast<int>(((bits >> (j + 16)) & 1u) << 4); }
-  uint32_t bits;
-};
-
 void unpack(const BlockQ5_0& b, float* y) {
   const float d = f16_to_f32(b.d);
   const FiveBits five(b.qh);
@@ -114,25 +60,13 @@ void unpack(const BlockQ8_0& b, float* y) {
   for (size_t j = 0; j < kBlock; ++j) y[j] = static_cast<float>(b.qs[j]) * d;
 }
 
-// Scale and minimum j of 8, six bits each, packed into 12 bytes.
-void scale_and_min(const uint8_t* packed, size_t j, float& scale, float& min) {
-  if (j < 4) {
-    scale = static_cast<float>(packed[j] & 63);
-    min = static_cast<float>(packed[j + 4] & 63);
-  } else {
-    scale = static_cast<float>((packed[j + 4] & 15) | ((packed[j - 4] >> 6) << 4));
-    min = static_cast<float>((packed[j + 4] >> 4) | ((packed[j] >> 6) << 4));
-  }
-}
-
 // Q4_K, and Q5_K with its high bits in qh (nullptr: none).
-void unpack_k(uint16_t d16, uint16_t dmin16, const uint8_t* scales, const uint8_t* qh, const uint8_t* qs,
-              float* y) {
+void unpack_k(uint16_t d16, uint16_t dmin16, const uint8_t (&scales)[12], const uint8_t* qh,
+              const uint8_t* qs, float* y) {
   const float d = f16_to_f32(d16), dmin = f16_to_f32(dmin16);
   for (size_t half = 0; half < kSuperBlock / kBlock; ++half) {
-    float scale = 0, min = 0;
-    scale_and_min(scales, half, scale, min);
-    const float step = d * scale, base = dmin * min;
+    const SixBits six(scales, half);
+    const float step = d * static_cast<float>(six.scale), base = dmin * static_cast<float>(six.min);
     const uint8_t* q = qs + half / 2 * kBlock;
     const int shift = half % 2 ? 4 : 0;
     for (size_t l = 0; l < kBlock; ++l) {

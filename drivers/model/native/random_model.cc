@@ -146,7 +146,7 @@ class Maker {
     vector(p + "ffn_norm.weight", o_.n_embd, 1.0f, 0.1f);
     matrix(p + "ffn_gate.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
     matrix(p + "ffn_up.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
-    matrix(p + "ffn_down.weight", o_.type, o_.n_ff, o_.n_embd, 0.5f);
+    matrix(p + "ffn_down.weight", o_.down_type.value_or(o_.type), o_.n_ff, o_.n_embd, 0.5f);
   }
 
   // Entries keep the length of what they are applied to, times gain.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct RandomModelOptions {
   bool tied = false;            // the output is the embedding
   bool rope_factors = false;    // a rope_freqs.weight tensor
   GgmlType type = GgmlType::kF16;
+  std::optional<GgmlType> down_type{};  // of the feed-forward's last matrix, if another
   GgmlType embedding_type = GgmlType::kF16;
   uint64_t seed = 1;
 };

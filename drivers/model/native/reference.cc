@@ -6,6 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "drivers/model/native/int8_product.h"
+#include "drivers/model/native/pack.h"
 #include "drivers/model/native/quant.h"
 #include "kernel/base/half.h"
 
@@ -26,14 +28,28 @@ Result<std::vector<float>> floats_or_none(const Gguf& file, const std::string& n
   return floats(file, name);
 }
 
+// x as 32 bytes and a scale at a time give it back.
+std::vector<float> in_bytes(const std::vector<float>& x) {
+  std::vector<float> out(x.size());
+  for (size_t i = 0; i < x.size(); i += kBlockInputs) {
+    float peak = 0;
+    for (size_t j = i; j < i + kBlockInputs; ++j) peak = std::max(peak, std::fabs(x[j]));
+    for (size_t j = i; j < i + kBlockInputs && peak > 0; ++j)
+      out[j] = std::nearbyint(x[j] * (127.0f / peak)) * (peak / 127.0f);
+  }
+  return out;
+}
+
 }  // namespace
 
-Result<Reference> Reference::load(const Gguf& file) {
+Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
   Reference m;
   m.config_ = TRY(read_config(file));
   const ModelConfig& c = m.config_;
   const auto table = [&](const std::string& name, size_t n_in) -> Result<Table> {
-    return Table{n_in, TRY(floats(file, name))};
+    std::vector<float> values = TRY(floats(file, name));
+    const bool blocks = in_blocks(packed_type(file.find_tensor(name)->type));
+    return Table{n_in, blocks && inputs == Inputs::kQuantized, std::move(values)};
   };
   m.embedding_ = TRY(table("token_embd.weight", c.n_embd));
   m.output_ = file.find_tensor("output.weight") ? TRY(table("output.weight", c.n_embd)) : m.embedding_;
@@ -65,20 +81,22 @@ void Reference::reset() {
   for (Layer& l : layers_) l.keys.clear(), l.values.clear();
 }
 
-Reference::Vector Reference::apply(const Table& table, const Vector& x, const Vector& bias) const {
+Reference::Vector Reference::apply(const Table& table, const Vector& input, const Vector& bias) const {
+  const Vector x = table.quantized_inputs ? in_bytes(input) : input;
   Vector y(table.values.size() / table.n_in);
   for (size_t n = 0; n < y.size(); ++n) {
-    float sum = 0;
-    for (size_t k = 0; k < table.n_in; ++k) sum += table.values[n * table.n_in + k] * x[k];
-    y[n] = bias.empty() ? sum : sum + bias[n];
+    double sum = bias.empty() ? 0 : double{bias[n]};
+    for (size_t k = 0; k < table.n_in; ++k) sum += double{table.values[n * table.n_in + k]} * double{x[k]};
+    y[n] = static_cast<float>(sum);
   }
   return y;
 }
 
 Reference::Vector Reference::norm(const Vector& x, const Vector& weight) const {
-  float squares = 0;
-  for (const float v : x) squares += v * v;
-  const float scale = 1.0f / std::sqrt(squares / static_cast<float>(x.size()) + config_.rms_eps);
+  double squares = 0;
+  for (const float v : x) squares += double{v} * double{v};
+  const auto scale =
+      static_cast<float>(1 / std::sqrt(squares / static_cast<double>(x.size()) + double{config_.rms_eps}));
   Vector y(x.size());
   for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] * scale * weight[i];
   return y;

@@ -1,4 +1,4 @@
-// Reference: the same model in plain scalar floats, one position after another: the oracle of the engine's
+// Reference: the same model in plain scalar arithmetic, one position after another: the oracle of the engine's
 // tests.
 //
 // Ownership: owns unpacked weights and a contiguous key/value memory of one sequence; borrows nothing.
@@ -13,9 +13,14 @@
 
 namespace phios {
 
+enum class Inputs : uint8_t {
+  kFloats,     // what the model means
+  kQuantized,  // of matrices in blocks, as the engine's integer products take them: 32 at a time in bytes
+};
+
 class Reference {
  public:
-  static Result<Reference> load(const Gguf& file);
+  static Result<Reference> load(const Gguf& file, Inputs inputs = Inputs::kFloats);
 
   // The next position of the sequence; its logits. hidden(), after it, is what the final norm gave.
   std::vector<float> next(Token token);
@@ -26,6 +31,7 @@ class Reference {
   using Vector = std::vector<float>;
   struct Table {  // [n_out][n_in]
     size_t n_in = 0;
+    bool quantized_inputs = false;
     Vector values;
   };
   struct Layer {

@@ -7,9 +7,9 @@
 #include <cassert>
 #include <cstring>
 #include <string>
-#include <type_traits>
 #include <utility>
 
+#include "drivers/model/native/pack.h"
 #include "drivers/model/native/quant.h"
 
 namespace phios {
@@ -21,46 +21,6 @@ constexpr size_t kEmbeddingRowsMax = size_t{16} << 20;  // bytes; a larger embed
 constexpr size_t kHashWhole = size_t{8} << 20;          // bytes of a tensor that are hashed as a whole
 constexpr size_t kHashSample = 4096;                    // bytes taken at each step of a larger one
 constexpr size_t kHashStep = size_t{1} << 20;
-
-PackedType packed_type(GgmlType type) {
-  if (type == GgmlType::kF16) return PackedType::kF16;
-  if (type == GgmlType::kBF16) return PackedType::kBF16;
-  return PackedType::kF32;
-}
-
-bool plain(GgmlType type) {
-  return type == GgmlType::kF32 || type == GgmlType::kF16 || type == GgmlType::kBF16;
-}
-
-size_t packed_bytes(const GgufTensor& t) {
-  const size_t element = packed_type(t.type) == PackedType::kF32 ? sizeof(float) : sizeof(uint16_t);
-  return Arena::padded(round_up(t.shape[1], kLanes) * t.shape[0] * element);
-}
-
-// rows: n_rows × n_in, row by row; out: for each input, panels × 16 outputs side by side.
-template <class T>
-void pack_group(const T* rows, size_t n_rows, size_t n_in, size_t panels, T* out) {
-  const size_t width = panels * kLanes;
-  for (size_t lane = 0; lane < n_rows; ++lane)
-    for (size_t k = 0; k < n_in; ++k) out[k * width + lane] = rows[lane * n_in + k];
-}
-
-// Packs t into out, a group at a time.
-template <class T>
-void pack_matrix(const GgufTensor& t, T* out) {
-  const size_t n_in = t.shape[0], n_out = t.shape[1];
-  std::vector<T> rows(kGroup * n_in);
-  for (size_t first = 0; first < n_out; first += kGroup) {
-    const size_t n = std::min(kGroup, n_out - first);
-    for (size_t i = 0; i < n; ++i) {
-      if constexpr (std::is_same_v<T, float>)
-        dequantize_row(t, first + i, {rows.data() + i * n_in, n_in});
-      else
-        std::memcpy(rows.data() + i * n_in, t.data.data() + (first + i) * n_in * sizeof(T), n_in * sizeof(T));
-    }
-    pack_group(rows.data(), n, n_in, round_up(n, kLanes) / kLanes, out + first * n_in);
-  }
-}
 
 uint64_t mix(uint64_t h, uint64_t word) {
   h = (h ^ word) * 0x9fb21c651e98df25ULL;
@@ -117,8 +77,7 @@ void* Arena::take(size_t bytes) {
 // Finds and checks every tensor first, adding up the memory, and packs them after that.
 class Weights::Loader {
  public:
-  Loader(const Gguf& file, const WeightOptions& options, Weights& out)
-      : file_(file), options_(options), out_(out), c_(out.config_) {}
+  Loader(const Gguf& file, Weights& out) : file_(file), out_(out), c_(out.config_) {}
 
   Status load() {
     out_.config_ = TRY(read_config(file_));
@@ -136,7 +95,7 @@ class Weights::Loader {
  private:
   struct Found {
     const GgufTensor* tensor;
-    Matrix* matrix;        // either
+    PackedMatrix* matrix;  // either
     const float** vector;  // or
   };
 
@@ -151,7 +110,7 @@ class Weights::Loader {
     return t;
   }
 
-  Status matrix(const std::string& name, uint64_t n_in, uint64_t n_out, Matrix& m) {
+  Status matrix(const std::string& name, uint64_t n_in, uint64_t n_out, PackedMatrix& m) {
     found_.push_back({TRY(need(name, n_in, n_out)), &m, nullptr});
     return {};
   }
@@ -191,16 +150,10 @@ class Weights::Loader {
     TRY(vector("output_norm.weight", c_.n_embd, out_.output_norm_));
     const bool tied = !file_.find_tensor("output.weight");
     TRY(matrix(tied ? "token_embd.weight" : "output.weight", c_.n_embd, c_.n_vocab, out_.output_));
-    size_t blocks = 0;
     size_t bytes = embedding_rows_bytes();
     for (const Found& f : found_)
-      if (f.matrix && !plain(f.tensor->type)) blocks += packed_bytes(*f.tensor);
-    unpack_ = blocks <= options_.unpack_bytes_max;
-    for (const Found& f : found_)
-      if (f.vector)
-        bytes += Arena::padded(round_up(f.tensor->elements, kLanes) * sizeof(float));
-      else if (unpack_ || plain(f.tensor->type))
-        bytes += packed_bytes(*f.tensor);
+      bytes += Arena::padded(f.vector ? round_up(f.tensor->elements, kLanes) * sizeof(float)
+                                      : packed_bytes(*f.tensor));
     out_.arena_ = TRY(Arena::create(bytes));
     return {};
   }
@@ -236,30 +189,18 @@ class Weights::Loader {
   }
 
   void place_matrix(const Found& f) {
-    const GgufTensor& t = *f.tensor;
-    if (!plain(t.type) && !unpack_) {
-      f.matrix->blocks = &t;
-      return;
-    }
-    void* data = out_.arena_.take(packed_bytes(t));
-    if (packed_type(t.type) == PackedType::kF32)
-      pack_matrix(t, static_cast<float*>(data));
-    else
-      pack_matrix(t, static_cast<uint16_t*>(data));
-    f.matrix->packed = {packed_type(t.type), t.shape[0], t.shape[1], data};
+    *f.matrix = pack_matrix(*f.tensor, out_.arena_.take(packed_bytes(*f.tensor)));
   }
 
   const Gguf& file_;
-  const WeightOptions& options_;
   Weights& out_;
   const ModelConfig& c_;
   std::vector<Found> found_;
-  bool unpack_ = false;
 };
 
-Result<Weights> Weights::load(const Gguf& file, const WeightOptions& options) {
+Result<Weights> Weights::load(const Gguf& file) {
   Weights weights;
-  TRY(Loader(file, options, weights).load());
+  TRY(Loader(file, weights).load());
   return weights;
 }
 

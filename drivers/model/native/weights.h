@@ -1,9 +1,8 @@
 // Weights: a model's tensors, checked against its hyperparameters and packed for the kernels.
 //
-// Ownership: owns the packed copies; matrices of block types of large models stay in the file, which must
-// then outlive the weights. Threads: immutable once loaded. Units: elements. Errors: EPARSE_ for a tensor
-// that is missing or has another shape than the hyperparameters ask for (names both), ELIMIT_ when memory is
-// short.
+// Ownership: owns the packed copies; a large embedding stays in the file, which must then outlive the
+// weights. Threads: immutable once loaded. Units: elements. Errors: EPARSE_ for a tensor that is missing or
+// has another shape than the hyperparameters ask for (names both), ELIMIT_ when memory is short.
 #pragma once
 
 #include <memory>
@@ -34,15 +33,6 @@ class Arena {
   size_t used_ = 0;
 };
 
-// A weight matrix: packed, or (blocks set) in the file's own blocks and unpacked as it is used.
-struct Matrix {
-  PackedMatrix packed;
-  const GgufTensor* blocks = nullptr;
-
-  size_t n_in() const { return blocks ? blocks->shape[0] : packed.n_in; }
-  size_t n_out() const { return blocks ? blocks->shape[1] : packed.n_out; }
-};
-
 struct LayerWeights {
   const float* attn_norm = nullptr;
   const float* ffn_norm = nullptr;
@@ -50,21 +40,16 @@ struct LayerWeights {
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
   const float* o_bias = nullptr;
-  Matrix q, k, v, o, gate, up, down;
-};
-
-struct WeightOptions {
-  // Matrices of block types are unpacked to float at loading if all of them together stay below this.
-  size_t unpack_bytes_max = size_t{256} << 20;
+  PackedMatrix q, k, v, o, gate, up, down;
 };
 
 class Weights {
  public:
-  static Result<Weights> load(const Gguf& file, const WeightOptions& options = {});
+  static Result<Weights> load(const Gguf& file);
 
   const ModelConfig& config() const { return config_; }
   const std::vector<LayerWeights>& layers() const { return layers_; }
-  const Matrix& output() const { return output_; }
+  const PackedMatrix& output() const { return output_; }
   const float* output_norm() const { return output_norm_; }
   std::span<const float> rope_factors() const { return rope_factors_; }
   uint64_t parameters() const { return parameters_; }
@@ -76,7 +61,7 @@ class Weights {
   ModelConfig config_;
   Arena arena_;
   std::vector<LayerWeights> layers_;
-  Matrix output_;
+  PackedMatrix output_;
   const float* output_norm_ = nullptr;
   const float* embedding_rows_ = nullptr;  // [n_vocab][n_embd], when small
   const GgufTensor* embedding_ = nullptr;

@@ -178,7 +178,7 @@ class EveryVariant : public testing::TestWithParam<const Kernels*> {
 };
 
 TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
-  EXPECT_EQ(kernels().name, GetParam()->name);
+  EXPECT_EQ(kernels().name, GetParam()->name == "avxvnni" ? "avx2" : GetParam()->name);
   const struct {
     uint32_t head_dim, n_kv_heads, group;
   } shapes[] = {{32, 2, 1}, {64, 2, 4}, {80, 1, 7}, {128, 2, 3}};

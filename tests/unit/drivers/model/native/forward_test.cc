@@ -37,10 +37,11 @@ RandomModelOptions tiny() {
 }
 
 std::vector<std::vector<float>> reference_logits(const std::vector<std::byte>& bytes,
-                                                 std::span<const Token> tokens) {
+                                                 std::span<const Token> tokens,
+                                                 Inputs inputs = Inputs::kFloats) {
   auto file = Gguf::parse(bytes, "reference");
   EXPECT_TRUE(file) << (file ? "" : file.error().message);
-  auto reference = Reference::load(*file);
+  auto reference = Reference::load(*file, inputs);
   EXPECT_TRUE(reference);
   std::vector<std::vector<float>> out;
   for (const Token t : tokens) out.push_back(reference->next(t));
@@ -49,7 +50,36 @@ std::vector<std::vector<float>> reference_logits(const std::vector<std::byte>& b
 
 class EveryType : public testing::TestWithParam<std::tuple<const char*, GgmlType>> {};
 
-TEST_P(EveryType, AgreesWithTheReference) {
+// The largest difference, relative to the root mean square.
+double worst_over_rms(std::span<const float> a, std::span<const float> b) {
+  double worst = 0, squares = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    worst = std::max(worst, std::abs(double{a[i]} - double{b[i]}));
+    squares += double{b[i]} * double{b[i]};
+  }
+  return worst / std::sqrt(squares / static_cast<double>(b.size()));
+}
+
+// Kullback-Leibler divergence of b's distribution from a's, both given as logits.
+double divergence(std::span<const float> a, std::span<const float> b) {
+  const auto log_sum = [](std::span<const float> x) {
+    double sum = 0;
+    for (const float v : x) sum += std::exp(double{v});
+    return std::log(sum);
+  };
+  const double za = log_sum(a), zb = log_sum(b);
+  double out = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double la = double{a[i]} - za, lb = double{b[i]} - zb;
+    out += std::exp(la) * (la - lb);
+  }
+  return out;
+}
+
+class EveryPlainType : public EveryType {};
+class EveryBlockType : public EveryType {};
+
+TEST_P(EveryPlainType, AgreesWithTheReference) {
   const auto [architecture, type] = GetParam();
   const std::vector<std::byte> bytes = make_random_model(small(architecture, type));
   const std::vector<Token> tokens = some_tokens(37, 5);
@@ -59,11 +89,50 @@ TEST_P(EveryType, AgreesWithTheReference) {
     ASSERT_TRUE(model) << model.error().message;
     Sequence sequence((*model)->info().kv, 1);
     const std::span all(tokens);
-    EXPECT_LT(relative_error(run_chunk(**model, sequence, all.first(20)), expected[19]), kTolerance)
+    EXPECT_LT(worst_over_rms(run_chunk(**model, sequence, all.first(20)), expected[19]), kTolerance)
         << kernels->name;
     for (size_t i = 20; i < tokens.size(); ++i)
-      EXPECT_LT(relative_error(run_chunk(**model, sequence, all.subspan(i, 1)), expected[i]), kTolerance)
+      EXPECT_LT(worst_over_rms(run_chunk(**model, sequence, all.subspan(i, 1)), expected[i]), kTolerance)
           << kernels->name << " at " << i;
+  }
+}
+
+// Activations become bytes. Where one of a few thousand lies within a float's rounding of the middle between
+// two bytes, the engine and the reference may take different ones, and what follows differs by what a byte is
+// worth. So short sequences agree closely or, some of them, no better than bytes can.
+TEST_P(EveryBlockType, AgreesWithTheReferenceUnlessAByteFallsTheOtherWay) {
+  constexpr uint32_t kSequences = 16;
+  const auto [architecture, type] = GetParam();
+  const std::vector<std::byte> bytes = make_random_model(small(architecture, type));
+  std::vector<std::vector<float>> expected;
+  for (uint32_t i = 0; i < kSequences; ++i)
+    expected.push_back(reference_logits(bytes, some_tokens(3, i), Inputs::kQuantized).back());
+  for (const Kernels* kernels : supported_kernels()) {
+    auto model = open_native_model(bytes, "random", {.threads = 2, .instruction_set = kernels->name});
+    ASSERT_TRUE(model) << model.error().message;
+    uint32_t close = 0;
+    for (uint32_t i = 0; i < kSequences; ++i) {
+      Sequence sequence((*model)->info().kv, 1);
+      const double error = worst_over_rms(run_chunk(**model, sequence, some_tokens(3, i)), expected[i]);
+      EXPECT_LT(error, 0.1) << kernels->name;
+      close += error < kTolerance;
+    }
+    EXPECT_GE(close, kSequences * 2 / 3) << kernels->name;
+  }
+}
+
+TEST_P(EveryBlockType, DivergesLittleFromTheModelInFloats) {
+  const auto [architecture, type] = GetParam();
+  const std::vector<std::byte> bytes = make_random_model(small(architecture, type));
+  const std::vector<Token> tokens = some_tokens(37, 5);
+  const auto expected = reference_logits(bytes, tokens);
+  for (const Kernels* kernels : supported_kernels()) {
+    auto model = open_native_model(bytes, "random", {.threads = 2, .instruction_set = kernels->name});
+    Sequence sequence((*model)->info().kv, 1);
+    double sum = 0;
+    for (size_t i = 0; i < tokens.size(); ++i)
+      sum += divergence(expected[i], run_chunk(**model, sequence, std::span(tokens).subspan(i, 1)));
+    EXPECT_LT(sum / static_cast<double>(tokens.size()), 0.01) << kernels->name;
   }
 }
 
@@ -72,10 +141,13 @@ std::string case_name(const testing::TestParamInfo<EveryType::ParamType>& info) 
          std::string(ggml_type_info(static_cast<uint32_t>(std::get<1>(info.param)))->name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Forward, EveryType,
+INSTANTIATE_TEST_SUITE_P(Forward, EveryPlainType,
                          testing::Combine(testing::Values("llama", "qwen2"),
-                                          testing::Values(GgmlType::kF32, GgmlType::kF16, GgmlType::kBF16,
-                                                          GgmlType::kQ8_0, GgmlType::kQ4_0, GgmlType::kQ4_1,
+                                          testing::Values(GgmlType::kF32, GgmlType::kF16, GgmlType::kBF16)),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(Forward, EveryBlockType,
+                         testing::Combine(testing::Values("llama", "qwen2"),
+                                          testing::Values(GgmlType::kQ8_0, GgmlType::kQ4_0, GgmlType::kQ4_1,
                                                           GgmlType::kQ5_0, GgmlType::kQ5_1, GgmlType::kQ4_K,
                                                           GgmlType::kQ5_K, GgmlType::kQ6_K)),
                          case_name);
@@ -113,10 +185,14 @@ TEST(Forward, ChunksDoNotChangeABit) {
   }
 }
 
-TEST(Forward, ARowDoesNotDependOnTheBatch) {
+class Batch : public testing::TestWithParam<GgmlType> {};
+
+TEST_P(Batch, DoesNotChangeARow) {
+  RandomModelOptions options = tiny();
+  options.type = GetParam();
   for (const Kernels* kernels : supported_kernels())
     for (const unsigned threads : {1u, 3u}) {
-      auto model = open_random(tiny(), {.threads = threads, .instruction_set = kernels->name});
+      auto model = open_random(options, {.threads = threads, .instruction_set = kernels->name});
       constexpr size_t kSequences = 70;
       std::vector<std::vector<float>> alone;
       for (size_t i = 0; i < kSequences; ++i) {
@@ -147,6 +223,12 @@ TEST(Forward, ARowDoesNotDependOnTheBatch) {
       }
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(Forward, Batch,
+                         testing::Values(GgmlType::kF16, GgmlType::kF32, GgmlType::kQ8_0, GgmlType::kQ4_0),
+                         [](const auto& param) {
+                           return std::string(ggml_type_info(static_cast<uint32_t>(param.param))->name);
+                         });
 
 TEST(Forward, AllLogitsComeInOrderAndByOneThread) {
   const std::vector<std::byte> bytes = make_random_model(tiny());
