@@ -38,6 +38,7 @@ class PageTable {
   }
   ~PageTable() = default;
 
+  FramePool& pool() const { return *pool_; }
   uint32_t positions() const { return positions_; }  // positions in use
   uint32_t pages() const { return (positions_ + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS; }
   // Makes room for n further positions: new pages, and an own copy of a shared tail page that will be

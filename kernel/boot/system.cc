@@ -56,6 +56,7 @@ struct System::Parts {
   std::unique_ptr<MaskTables> masks;
   std::unique_ptr<ProgramRegistry> programs;
   std::unique_ptr<DurableCells> durable;
+  std::unique_ptr<ContextStore> contexts;
   std::unique_ptr<ToolDriver> tools;
   std::vector<Error> tool_problems;  // broken manifests; the other tools work
   std::unique_ptr<RetrievalDriver> retrieval;
@@ -106,6 +107,14 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
     no_durable_why = durable.error().message;
   }
 
+  std::string no_contexts_why;
+  const ContextModel saved_for{p.model->info().id, p.model->info().n_vocab};
+  if (auto contexts = ContextStore::open(home + "/contexts", saved_for, *p.frames)) {
+    p.contexts = std::move(*contexts);
+  } else {
+    no_contexts_why = contexts.error().message;
+  }
+
   RuntimeOptions runtime_options;
   runtime_options.reactors = reactors;
   runtime_options.allow_uring = config.allow_uring;
@@ -115,7 +124,8 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
       DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model, *p.vocabulary, *p.frames, *p.prefixes});
   p.kernel = std::make_unique<Kernel>(
       Kernel::Parts{*p.env, *p.trace, *p.runtime, *p.decode, *p.masks, *p.programs, p.durable.get(),
-                    p.tools.get(), p.retrieval.get(), p.solvers.get(), std::move(no_durable_why)});
+                    p.tools.get(), p.retrieval.get(), p.solvers.get(), std::move(no_durable_why),
+                    p.contexts.get(), std::move(no_contexts_why)});
   p.dispatcher = std::make_unique<SyscallDispatcher>();
   p.kernel->set_dispatcher(*p.dispatcher);
   p.handle.system = system.get();

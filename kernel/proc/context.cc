@@ -1,6 +1,7 @@
 #include "kernel/proc/context.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace phios {
 
@@ -17,6 +18,32 @@ uint64_t& side(TokenCounts& counts, Origin origin) {
   return counts.results;
 }
 }  // namespace
+
+static_assert(static_cast<uint8_t>(Origin::kResult) + 1 == ContextImage::kOrigins);
+
+Context::Context(ContextImage image) : tokens_(std::move(image.tokens)), pages_(std::move(image.pages)) {
+  for (ContextImage::Span& span : image.spans) {
+    spans_.push_back({span.first, span.length, static_cast<Origin>(span.origin), std::move(span.label)});
+  }
+  count_from_zero();
+}
+
+ContextImage Context::image() const {
+  ContextImage image(pages_.pool());
+  image.tokens = tokens_;
+  for (const ContextSpan& span : spans_)
+    image.spans.push_back({span.first, span.length, static_cast<uint8_t>(span.origin), span.label});
+  image.pages = pages_;
+  return image;
+}
+
+void Context::count_from_zero() {
+  counts_ = {};
+  for (const ContextSpan& span : spans_) {
+    const uint32_t last = span.first + span.length;
+    if (last > computed()) side(counts_, span.origin) += last - std::max(span.first, computed());
+  }
+}
 
 void Context::append(std::span<const Token> tokens, Origin origin, std::string_view label) {
   const uint32_t n = static_cast<uint32_t>(tokens.size());

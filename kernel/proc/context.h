@@ -13,6 +13,7 @@
 
 #include "drivers/api/model.h"
 #include "mm/page_table.h"
+#include "mm/store/context_file.h"
 
 namespace phios {
 
@@ -42,6 +43,8 @@ struct TokenCounts {
 class Context {
  public:
   explicit Context(FramePool& pool) : pages_(pool) {}
+  explicit Context(ContextImage image);  // as it was saved
+  ContextImage image() const;            // shares every page
 
   void append(std::span<const Token> tokens, Origin origin, std::string_view label);
   void append(Token token, Origin origin) { append({&token, 1}, origin, {}); }
@@ -59,7 +62,8 @@ class Context {
   const PageTable& pages() const { return pages_; }
   TokenCounts& counts() { return counts_; }
   const TokenCounts& counts() const { return counts_; }
-  void count_from_zero() { counts_ = {}; }  // a fork's copy starts its own account
+  // A copy starts its own account, in which it owes what it will compute.
+  void count_from_zero();
 
  private:
   std::vector<Token> tokens_;

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,11 @@ struct DecodeServices {
 
 enum class OutOfFrames : uint8_t { kWait, kFail };
 
-// A context that was SAVEd, with the automaton's state.
+// A context that was SAVEd, with the automaton's state; one out of a file has none, and goes on in its
+// loader's.
 struct SavedContext {
   Context context;
-  Matcher matcher;
+  std::optional<Matcher> matcher;
 };
 
 class Decoder final : public Sequence {

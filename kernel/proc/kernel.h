@@ -19,6 +19,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/program.h"
 #include "kernel/proc/table.h"
+#include "mm/store/context_store.h"
 #include "mm/store/durable.h"
 
 struct phi_kernel;  // of the C ABI
@@ -34,8 +35,8 @@ class Dispatcher {
   virtual void dispatch(const ProcessRef& process, Call call, Nanos deadline, OutcomeDone done) = 0;
 };
 
-// Contexts that were SAVEd, by name: private ones of a process ("pid/name"), /shm/ ones of a group, /mem/
-// ones of the kernel.
+// Contexts that were SAVEd and live as long as the kernel, by name: private ones of a process ("pid/name")
+// and /shm/ ones of a group. Those of /mem/ are mm/store/context_store.h's.
 class NamedContexts {
  public:
   static constexpr size_t kMax = 1024;
@@ -76,7 +77,9 @@ class Kernel {
     ToolDriver* tools;
     RetrievalDriver* retrieval;
     SolverDriver* solvers;
-    std::string no_durable_why;  // why durable is null
+    std::string no_durable_why;    // why durable is null
+    ContextStore* saved_contexts;  // null: /mem/ contexts are EIO_
+    std::string no_contexts_why;   // why saved_contexts is null
   };
   explicit Kernel(Parts parts) : parts_(std::move(parts)) {}
 

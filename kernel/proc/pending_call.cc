@@ -4,7 +4,7 @@
 
 namespace phios {
 
-void PendingCall::complete(Outcome outcome) {
+void PendingCall::complete_with(const std::function<Outcome()>& act) {
   OutcomeDone done;
   OpRef op;
   Runtime::TimerId timer = 0;
@@ -18,7 +18,11 @@ void PendingCall::complete(Outcome outcome) {
   }
   if (timer != 0) runtime_.cancel_timer(timer);
   if (op) op->cancel();
-  done(std::move(outcome));
+  done(act());
+}
+
+void PendingCall::complete(Outcome outcome) {
+  complete_with([&] { return std::move(outcome); });
 }
 
 void PendingCall::set_deadline(Nanos deadline, std::string what) {

@@ -122,7 +122,7 @@ void PromptBody::on_no_return() {
   }
   if (loaded_) {
     decoder_->replace_context(loaded_->context);
-    decoder_->set_matcher(loaded_->matcher);
+    if (loaded_->matcher) decoder_->set_matcher(*loaded_->matcher);
     loaded_.reset();
     return step_->on_outcome({Reply{}, false});
   }

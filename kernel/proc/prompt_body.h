@@ -31,7 +31,7 @@ class PromptBody final : public Body, private Step::Owner {
   // EXIT: the process ends once the call has left.
   void set_exit(std::string value);
   // LOAD: the context is replaced once the call has left.
-  void set_context(const SavedContext& saved) { loaded_ = std::make_unique<SavedContext>(saved); }
+  void set_context(std::shared_ptr<const SavedContext> saved) { loaded_ = std::move(saved); }
   // FORK: gives `child` a body that goes on in this context; start() makes it see `answer` as the result of
   // the call.
   void fork_into(Process& child, std::string answer) const;
@@ -57,7 +57,7 @@ class PromptBody final : public Body, private Step::Owner {
   int jump_to_ = -1;
   bool exits_ = false, forked_ = false;
   std::string exit_value_, fork_answer_;
-  std::unique_ptr<SavedContext> loaded_;
+  std::shared_ptr<const SavedContext> loaded_;
 };
 
 }  // namespace phios

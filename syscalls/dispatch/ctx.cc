@@ -15,17 +15,25 @@ namespace {
 
 constexpr int64_t kDefaultMaxTokens = 256;
 
-// Private names belong to the process, /shm/ ones to its group, /mem/ ones to the kernel.
+// Private names belong to the process, /shm/ ones to its group. /mem/ ones have no key: they are files.
 std::string context_key(const Process& process, const std::string& name) {
-  switch (cell_kind(name)) {
-    case CellKind::kPrivate:
-      return fmt::format("{}\n{}", process.pid().value, name);
-    case CellKind::kShared:
-      return fmt::format("shm{}\n{}", process.group->id, name);
-    case CellKind::kDurable:
-      break;
-  }
-  return fmt::format("mem\n{}", name);
+  if (cell_kind(name) == CellKind::kShared) return fmt::format("shm{}\n{}", process.group->id, name);
+  return fmt::format("{}\n{}", process.pid().value, name);
+}
+
+bool lasts(const std::string& name) { return cell_kind(name) == CellKind::kDurable; }
+
+// The store of /mem/ contexts; null once the call has been answered with why there is none.
+ContextStore* saved_contexts(const Invocation& in) {
+  ContextStore* store = in.kernel.parts().saved_contexts;
+  if (!store) in.answer(fail(ErrorCode::EIO_, in.kernel.parts().no_contexts_why));
+  return store;
+}
+
+// Answers a call of which nothing but its success is to be told.
+void answer_status(const PendingRef& pending, const Status& status) {
+  if (!status) return pending->answer(std::unexpected(status.error()));
+  pending->answer(Reply{});
 }
 
 // The decoder that holds the caller's context: the program's, or its own.
@@ -37,34 +45,62 @@ Decoder& context_of(const Invocation& in) {
 void save(const Invocation& in) {
   Decoder& decoder = context_of(in);
   // What is saved is what the model has before it; waiting tokens are computed by whoever loads it.
-  Status saved =
-      in.kernel.contexts().save(context_key(*in.process, in.arg(0)), {decoder.context(), decoder.matcher()});
-  if (!saved) return in.answer(std::unexpected(saved.error()));
-  in.answer();
+  if (lasts(in.arg(0))) {
+    if (ContextStore* store = saved_contexts(in)) {
+      store->save(in.arg(0), decoder.context().image(),
+                  [pending = in.pending](const Status& saved) { answer_status(pending, saved); });
+    }
+    return;
+  }
+  answer_status(in.pending, in.kernel.contexts().save(context_key(*in.process, in.arg(0)),
+                                                      {decoder.context(), decoder.matcher()}));
+}
+
+// The process goes on in the loaded context; nothing happens when the call was ended meanwhile.
+void take_context(const Invocation& in, std::shared_ptr<const SavedContext> saved) {
+  const std::shared_ptr<Body> body = in.process->body();
+  in.pending->complete_with([&]() -> Outcome {
+    auto* prompt = dynamic_cast<PromptBody*>(body.get());
+    if (prompt) {
+      prompt->set_context(std::move(saved));
+    } else {
+      context_of(in).replace_context(saved->context);
+    }
+    return {Reply{}, prompt != nullptr};
+  });
 }
 
 void load(const Invocation& in) {
-  auto saved = in.kernel.contexts().load(context_key(*in.process, in.arg(0)));
-  if (!saved) return in.answer(std::unexpected(saved.error()));
-  const std::shared_ptr<Body> body = in.process->body();
-  if (auto* prompt = dynamic_cast<PromptBody*>(body.get())) {
-    prompt->set_context(**saved);
-    return in.pending->leave();
+  if (!lasts(in.arg(0))) {
+    auto saved = in.kernel.contexts().load(context_key(*in.process, in.arg(0)));
+    if (!saved) return in.answer(std::unexpected(saved.error()));
+    return take_context(in, std::move(*saved));
   }
-  Decoder& decoder = context_of(in);
-  decoder.replace_context((*saved)->context);
-  in.answer();
+  ContextStore* store = saved_contexts(in);
+  if (!store) return;
+  store->load(in.arg(0), [in](Result<ContextImage> image) {
+    if (!image) return in.answer(std::unexpected(image.error()));
+    take_context(in, std::make_shared<const SavedContext>(Context(std::move(*image)), std::nullopt));
+  });
 }
 
 void drop(const Invocation& in) {
-  Status dropped = in.kernel.contexts().drop(context_key(*in.process, in.arg(0)));
-  if (!dropped) return in.answer(std::unexpected(dropped.error()));
-  in.answer();
+  if (!lasts(in.arg(0)))
+    return answer_status(in.pending, in.kernel.contexts().drop(context_key(*in.process, in.arg(0))));
+  if (ContextStore* store = saved_contexts(in))
+    store->drop(in.arg(0),
+                [pending = in.pending](const Status& dropped) { answer_status(pending, dropped); });
 }
 
 void list(const Invocation& in) {
-  in.answer(
-      Reply{in.kernel.contexts().list(context_key(*in.process, in.has(0) ? in.arg(0) : std::string()))});
+  const std::string prefix = in.has(0) ? in.arg(0) : std::string();
+  if (!lasts(prefix)) return in.answer(Reply{in.kernel.contexts().list(context_key(*in.process, prefix))});
+  if (ContextStore* store = saved_contexts(in)) {
+    store->list(prefix, [pending = in.pending](Result<std::vector<std::string>> names) {
+      if (!names) return pending->answer(std::unexpected(names.error()));
+      pending->answer(Reply{std::move(*names)});
+    });
+  }
 }
 
 void append(const Invocation& in) {

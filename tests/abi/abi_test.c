@@ -208,6 +208,37 @@ static void test_hostile_arguments(phi_proc* proc) {
   free(large);
 }
 
+/* A context saved under /mem/ outlives its kernel. */
+static void test_saved_context(phi_config config) {
+  char message[512], words[256];
+  size_t len = 0;
+  for (int run = 0; run < 2; run++) {
+    phi_kernel* kernel = NULL;
+    phi_proc* proc = NULL;
+    if (phi_kernel_open(&config, &kernel, message, sizeof message) != PHI_OK ||
+        phi_proc_attach(kernel, "saver", &proc) != PHI_OK) {
+      failures++;
+      return;
+    }
+    const phi_arg name[] = {{"/mem/kept"}}, text[] = {{"a text of some tokens"}, {NULL}, {"notes"}},
+                  any[] = {{"/mem/"}};
+    if (run == 0) {
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_append, text, 3, PHI_FOREVER, NULL, 0, NULL) == PHI_OK);
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_save, name, 1, PHI_FOREVER, NULL, 0, NULL) == PHI_OK);
+    } else {
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_list, any, 1, PHI_FOREVER, words, sizeof words, &len) == PHI_OK);
+      CHECK(strcmp(words, "/mem/kept") == 0);
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_load, name, 1, PHI_FOREVER, NULL, 0, NULL) == PHI_OK);
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_stat, NULL, 0, PHI_FOREVER, words, sizeof words, &len) == PHI_OK);
+      CHECK(strstr(words, "\"label\":\"notes\"") != NULL);
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_drop, name, 1, PHI_FOREVER, NULL, 0, NULL) == PHI_OK);
+      CHECK(phi_syscall(proc, PHI_SYS_ctx_load, name, 1, PHI_FOREVER, NULL, 0, NULL) == PHI_ENOENT_);
+    }
+    phi_proc_detach(proc, "");
+    phi_kernel_close(kernel);
+  }
+}
+
 int main(void) {
   char home[] = "/tmp/phios-abi-XXXXXX";
   if (!mkdtemp(home)) return 1;
@@ -234,6 +265,7 @@ int main(void) {
   phi_proc_detach(proc, "");
   phi_kernel_close(kernel);
 
+  test_saved_context(config);
   config.model = "/no/such/model.gguf";
   CHECK(phi_kernel_open(&config, &kernel, message, sizeof message) != PHI_OK);
   CHECK(strstr(message, "/no/such/model.gguf") != NULL);
