@@ -57,6 +57,10 @@ class Tokenizer {
       std::string_view name) const = 0;  // the single token of "<|phi_sys|>" and the like; -1: spelled out
 };
 
+// What a chat model's context is made of, in this order: the system's text, the user's first, what the model
+// answers, and the user's next ones, each of which ends the answer before it.
+enum class ChatTurn : uint8_t { kSystem, kUser, kNextUser };
+
 // One sequence's part in a pass. Positions first_pos … first_pos + tokens.size() - 1 are computed and written
 // into the KV pages, which kv covers: kv lists every page from position 0 (holes allowed) up to and including
 // those that are written.
@@ -86,6 +90,10 @@ class Model {
   virtual ~Model() = default;
   virtual const ModelInfo& info() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
+  // A turn in the model's chat form, if it has one; its markers alone are control tokens, never the text's.
+  virtual std::vector<Token> encode_turn(ChatTurn, std::string_view text) const {
+    return tokenizer().encode(text, false);
+  }
   // Computes a ragged batch: any mix of prefill chunks and single tokens. Returns when every item's tail has
   // been called. Each sequence's result is the same whatever stands beside it in the batch.
   virtual Status forward(std::span<const PassItem> items, PassTail& tail) = 0;

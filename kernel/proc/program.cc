@@ -66,6 +66,8 @@ Status PromptImage::set_option(std::string_view key, std::string_view value) {
     fresh_context = TRY(parse_choice(key, value, "fresh", "append"));
   } else if (key == "free_text") {
     free_text = TRY(parse_choice(key, value, "yes", "no"));
+  } else if (key == "operands") {
+    operands_of_section = TRY(parse_choice(key, value, "section", "free"));
   } else if (key == "out_of_frames") {
     out_of_frames = TRY(parse_choice(key, value, "wait", "fail")) ? OutOfFrames::kWait : OutOfFrames::kFail;
   } else {

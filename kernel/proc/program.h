@@ -38,6 +38,7 @@ struct PromptImage {
   SamplingOptions sampling;
   bool fresh_context = false;  // a fall-through truncates to the base too
   bool free_text = true;
+  bool operands_of_section = false;  // operands are words of the section and of what was answered in it
   OutOfFrames out_of_frames = OutOfFrames::kWait;
 
   Status set_option(std::string_view key, std::string_view value);  // as phi_prompt_option

@@ -5,6 +5,7 @@
 #include "kernel/proc/cell_space.h"
 #include "kernel/proc/kernel.h"
 #include "kernel/proc/placeholders.h"
+#include "syscalls/codec/operands.h"
 
 namespace phios {
 
@@ -38,19 +39,18 @@ Result<Matcher> PromptBody::make_matcher() const {
   for (const PromptImage::Section& section : program().sections) spec.labels.push_back(section.label);
   spec.form = program().form;
   spec.free_text = program().free_text && spec.form.empty();
+  if (program().operands_of_section) spec.operands = operands_;
   return process_.kernel().masks().matcher(spec);
 }
 
 void PromptBody::start() {
   process_.set_state(ProcessState::kReady);
   if (forked_) return step_->on_outcome({Reply{{fork_answer_}}, false});
+  Result<std::string> base = render(program().base);
+  if (!base) return on_error(std::move(base).error());
   Context& context = decoder_->context();
-  context.append(process_.kernel().decode().vocabulary.beginning(), Origin::kPrompt, {});
-  if (Result<std::string> base = render(program().base)) {
-    context.append(process_.kernel().decode().vocabulary.encode(*base), Origin::kPrompt, "base");
-  } else {
-    return on_error(std::move(base).error());
-  }
+  context.append(process_.kernel().decode().vocabulary.opening(*base, process_.rights), Origin::kPrompt,
+                 "base");
   base_tokens_ = context.size();
   begin_section(0, false);
 }
@@ -68,12 +68,23 @@ void PromptBody::begin_section(size_t index, bool from_base) {
   if (!text) return on_error(std::move(text).error());
   // An empty section is a place to stop at; only a program that is all base decodes from nothing further.
   if (text->empty() && program().sections.size() > 1) return on_section_end(Decoder::Stop::kSection);
-  Kernel& kernel = process_.kernel();
-  decoder_->context().append(kernel.decode().vocabulary.encode(*text), Origin::kPrompt,
-                             program().sections[index].label);
+  operands_.clear();
+  if (Status offered = offer_operands(*text); !offered) return on_error(std::move(offered).error());
+  Context& context = decoder_->context();
+  const bool first = context.size() == base_tokens_;
+  context.append(process_.kernel().decode().vocabulary.request(*text, first), Origin::kPrompt,
+                 program().sections[index].label);
   decoder_->reuse_prefix();
   decoder_->share_prefix_when_computed();
   step_->go();
+}
+
+// The section's words may be operands from now on, beside those offered before.
+Status PromptBody::offer_operands(std::string_view text) {
+  if (!program().operands_of_section) return {};
+  TRY(add_operands(text, operands_));
+  decoder_->set_matcher(TRY(make_matcher()));
+  return {};
 }
 
 Status PromptBody::set_jump(std::string_view label) {
@@ -96,6 +107,7 @@ void PromptBody::fork_into(Process& child, std::string answer) const {
   body->step_ = std::make_unique<Step>(child.shared_from_this(), *body->decoder_, owner);
   body->section_ = section_;
   body->base_tokens_ = base_tokens_;
+  body->operands_ = operands_;
   body->forked_ = true;
   body->fork_answer_ = std::move(answer);
   child.set_body(std::move(body));

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "kernel/proc/process.h"
@@ -42,9 +43,10 @@ class PromptBody final : public Body, private Step::Owner {
   Result<Matcher> make_matcher() const;
   Result<std::string> render(std::string_view text) const;
   void begin_section(size_t index, bool from_base);
-  void enter(const std::string& text);
+  Status offer_operands(std::string_view text);
 
   void on_section_end(Decoder::Stop stop) override;
+  Status on_answer(std::string_view answer) override { return offer_operands(answer); }
   void on_no_return() override;
   void on_error(Error error) override;
 
@@ -57,6 +59,7 @@ class PromptBody final : public Body, private Step::Owner {
   int jump_to_ = -1;
   bool exits_ = false, forked_ = false;
   std::string exit_value_, fork_answer_;
+  std::set<std::string> operands_;  // of the section, where the program limits them
   std::shared_ptr<const SavedContext> loaded_;
 };
 

@@ -87,8 +87,9 @@ void Step::trap() {
 void Step::on_outcome(Outcome outcome) {
   if (process_->told_to_end()) return owner_.on_error({ErrorCode::EINTR_, process_->end_reason()});
   if (outcome.no_return) return owner_.on_no_return();
-  const std::vector<Token> answer = process_->kernel().decode().vocabulary.result(print_reply(outcome.reply));
-  decoder_.context().append(answer, Origin::kResult, {});
+  const std::string answer = print_reply(outcome.reply);
+  decoder_.context().append(process_->kernel().decode().vocabulary.result(answer), Origin::kResult, {});
+  if (Status taken = owner_.on_answer(answer); !taken) return owner_.on_error(std::move(taken).error());
   if (decoder_.matcher().frame_answered()) return owner_.on_section_end(Decoder::Stop::kSection);
   go(tokens_left_);
 }

@@ -17,7 +17,8 @@ class Step final : private Decoder::Listener {
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void on_section_end(Decoder::Stop stop) = 0;  // the model's text or form is complete
+    virtual void on_section_end(Decoder::Stop stop) = 0;       // the model's text or form is complete
+    virtual Status on_answer(std::string_view) { return {}; }  // a call's answer, before decoding goes on
     virtual void on_no_return() = 0;         // a call moved control: the owner goes on where it leads
     virtual void on_error(Error error) = 0;  // a limit, the driver, or told to end
     virtual bool return_traps() const {

@@ -1,11 +1,13 @@
 #include "kernel/proc/vocabulary.h"
 
+#include "syscalls/codec/chat.h"
 #include "syscalls/codec/text.h"
 
 namespace phios {
 
 Vocabulary::Vocabulary(const Model& model)
-    : tokenizer_(model.tokenizer()),
+    : model_(model),
+      tokenizer_(model.tokenizer()),
       sys_(tokenizer_.marker(kMarkerSys)),
       end_(tokenizer_.marker(kMarkerEnd)),
       ret_(tokenizer_.marker(kMarkerRet)) {
@@ -16,6 +18,20 @@ Vocabulary::Vocabulary(const Model& model)
 std::vector<Token> Vocabulary::beginning() const {
   if (tokenizer_.adds_bos() && tokenizer_.bos() >= 0) return {tokenizer_.bos()};
   return {};
+}
+
+std::vector<Token> Vocabulary::opening(std::string_view base, const RightSet& rights) const {
+  std::vector<Token> out = beginning();
+  const std::vector<Token> text =
+      taught() ? encode(base)
+               : model_.encode_turn(ChatTurn::kSystem, system_prompt(rights) + std::string(base));
+  out.insert(out.end(), text.begin(), text.end());
+  return out;
+}
+
+std::vector<Token> Vocabulary::request(std::string_view text, bool first) const {
+  if (taught()) return encode(text);
+  return model_.encode_turn(first ? ChatTurn::kUser : ChatTurn::kNextUser, text);
 }
 
 void Vocabulary::append_marker(std::vector<Token>& out, Token token, std::string_view spelled) const {

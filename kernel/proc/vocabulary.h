@@ -11,6 +11,7 @@
 
 #include "drivers/api/model.h"
 #include "syscalls/codec/grammar.h"
+#include "syscalls/codec/rights.h"
 
 namespace phios {
 
@@ -30,12 +31,20 @@ class Vocabulary final : public VocabularyView {
   std::vector<Token> encode(std::string_view text) const { return tokenizer_.encode(text, false); }
   // What starts a context: the beginning-of-text token, where the model expects one.
   std::vector<Token> beginning() const;
+  // The same, and a program's base. A model that was not taught the calls (its vocabulary lacks the markers)
+  // reads first how they are made.
+  std::vector<Token> opening(std::string_view base, const RightSet& rights) const;
+  // What a program asks for next; `first` behind an opening.
+  std::vector<Token> request(std::string_view text, bool first) const;
   // <|phi_ret|> … <|phi_end|> around the tokens of a result.
   std::vector<Token> result(std::string_view text) const;
 
  private:
   void append_marker(std::vector<Token>& out, Token token, std::string_view spelled) const;
 
+  bool taught() const { return sys_ >= 0; }
+
+  const Model& model_;
   const Tokenizer& tokenizer_;
   Token sys_, end_, ret_;
 };

@@ -3,18 +3,25 @@
 #include <algorithm>
 #include <utility>
 
+#include "syscalls/codec/operands.h"
 #include "syscalls/codec/text.h"
+#include "syscalls/codec/words.h"
 
 namespace phios {
 namespace {
 
+constexpr std::string_view kDriverRights = "drv:";
+constexpr size_t kIntegerDigits = 18;  // as RegexPool::integer
+
 class FramesBuilder {
  public:
-  FramesBuilder(RegexPool& pool, const RightSet& rights, std::span<const std::string> labels)
-      : pool_(pool), rights_(rights), space_(pool.literal(" ")) {
-    std::vector<RegexId> names;
-    for (const std::string& label : labels) names.push_back(pool.literal(label));
-    label_ = pool.alternatives(std::move(names));
+  FramesBuilder(RegexPool& pool, const RightSet& rights, std::span<const std::string> labels,
+                const std::set<std::string>* operands)
+      : pool_(pool), rights_(rights), operands_(operands), space_(pool.literal(" ")), label_(one_of(labels)) {
+    if (operands == nullptr) return;
+    operand_ = one_of(*operands);
+    integer_ = one_of(integer_operands(*operands, kIntegerDigits));
+    big_integer_ = one_of(integer_operands(*operands, 0));
   }
 
   RegexId row(const CallSpec& spec) {
@@ -28,13 +35,14 @@ class FramesBuilder {
   RegexId argument(const CallSpec& spec, size_t i) {
     const ArgSpec& arg = spec.args[i];
     bool must = arg.kind == ArgKind::kRequired;
-    RegexId value = of_type(arg.type);
+    const bool composed = operands_ == nullptr || spec.right.starts_with(kDriverRights);
+    RegexId value = composed ? of_type(arg.type) : operand_of_type(arg.type);
     if (scope_argument(spec) == i) {
       const std::vector<std::string> scopes = rights_.scopes(spec);
       if (scopes != std::vector<std::string>{"*"}) {
         // Without the argument the call would need the right without a scope.
         must = must || arg.kind != ArgKind::kRest;
-        value = scoped(scopes);
+        value = composed ? scoped(scopes) : scoped_operand(scopes);
       }
     }
     if (arg.kind == ArgKind::kOptionalKey)
@@ -66,6 +74,45 @@ class FramesBuilder {
     return pool_.word();
   }
 
+  RegexId operand_of_type(ArgType type) {
+    switch (type) {
+      case ArgType::kCell:
+      case ArgType::kValue:
+      case ArgType::kText:
+      case ArgType::kName:
+        return operand_;
+      case ArgType::kPid:
+        return pool_.alternatives({pool_.literal("any"), integer_});
+      case ArgType::kInt:
+        return integer_;
+      case ArgType::kBigInt:
+        return big_integer_;
+      case ArgType::kLabel:
+      case ArgType::kBool:
+        return of_type(type);
+    }
+    return operand_;
+  }
+
+  template <class Words>
+  RegexId one_of(const Words& words) {
+    std::vector<RegexId> literals;
+    for (const std::string& word : words) literals.push_back(pool_.literal(word));
+    return pool_.alternatives(std::move(literals));
+  }
+
+  RegexId scoped_operand(const std::vector<std::string>& scopes) {
+    std::vector<std::string> inside;
+    for (const std::string& word : *operands_) {
+      const Result<std::string> name = WordReader(word).word();
+      const auto covers = [&](std::string_view scope) {
+        return scope.ends_with('*') ? name->starts_with(scope.substr(0, scope.size() - 1)) : *name == scope;
+      };
+      if (name && std::any_of(scopes.begin(), scopes.end(), covers)) inside.push_back(word);
+    }
+    return one_of(inside);
+  }
+
   RegexId scoped(const std::vector<std::string>& scopes) {
     std::vector<RegexId> words;
     for (const std::string& scope : scopes) {
@@ -86,8 +133,10 @@ class FramesBuilder {
 
   RegexPool& pool_;
   const RightSet& rights_;
+  const std::set<std::string>* operands_;
   RegexId space_;
   RegexId label_;
+  RegexId operand_ = 0, integer_ = 0, big_integer_ = 0;  // where there are operands
 };
 
 }  // namespace
@@ -104,8 +153,8 @@ std::vector<const CallSpec*> emittable_calls(const RightSet& rights, bool has_la
 }
 
 RegexId frames_regex(RegexPool& pool, std::span<const CallSpec* const> rows, const RightSet& rights,
-                     std::span<const std::string> labels) {
-  FramesBuilder builder(pool, rights, labels);
+                     std::span<const std::string> labels, const std::set<std::string>* operands) {
+  FramesBuilder builder(pool, rights, labels, operands);
   std::vector<RegexId> frames;
   for (const CallSpec* spec : rows) frames.push_back(builder.row(*spec));
   return pool.alternatives(std::move(frames));

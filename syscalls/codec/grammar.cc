@@ -34,9 +34,10 @@ std::vector<const CallSpec*> rows_of(const Automaton& form, std::vector<const Ca
 }
 
 Result<Automaton> legal_frames(const std::vector<const CallSpec*>& rows, const RightSet& rights,
-                               const std::vector<std::string>& labels) {
+                               const std::vector<std::string>& labels,
+                               const std::set<std::string>* operands = nullptr) {
   RegexPool pool;
-  return compile_regex(pool, frames_regex(pool, rows, rights, labels));
+  return compile_regex(pool, frames_regex(pool, rows, rights, labels, operands));
 }
 
 std::string why_not_legal(const std::string& frame) {
@@ -85,7 +86,8 @@ class GrammarBuilder {
     std::vector<Automaton> frames;
     if (spec.form.empty()) {
       const auto rows = emittable_calls(spec.rights, !spec.labels.empty());
-      frames.push_back(TRY(legal_frames(rows, spec.rights, spec.labels)));
+      const std::set<std::string>* operands = spec.operands ? &*spec.operands : nullptr;
+      frames.push_back(TRY(legal_frames(rows, spec.rights, spec.labels, operands)));
     }
     for (size_t k = 0; k < spec.form.size(); ++k) frames.push_back(TRY(form_frame(spec, k)));
     GrammarBuilder builder;
@@ -247,7 +249,7 @@ class GrammarCache {
 // Lengths before the texts, so that different specs never read the same.
 std::string cache_key(const GrammarSpec& spec) {
   std::string key(1, spec.free_text ? 'f' : 'n');
-  const auto append = [&key](const std::vector<std::string>& list) {
+  const auto append = [&key](const auto& list) {
     const auto number = [&key](size_t n) { key.append(reinterpret_cast<const char*>(&n), sizeof n); };
     number(list.size());
     for (const std::string& text : list) {
@@ -258,6 +260,7 @@ std::string cache_key(const GrammarSpec& spec) {
   append(spec.rights.list());
   append(spec.labels);
   append(spec.form);
+  if (spec.operands) append(*spec.operands);
   return key;
 }
 
@@ -273,6 +276,9 @@ Status check_spec(const GrammarSpec& spec) {
   if (spec.form.size() > Grammar::kMaxForms)
     return fail(ErrorCode::ETOOBIG_,
                 fmt::format("form: {} frames, at most {}", spec.form.size(), Grammar::kMaxForms));
+  if (spec.operands && !spec.form.empty())
+    return fail(ErrorCode::EINVAL_,
+                "operands: section: a form says itself what its frames hold; use one of the two");
   return {};
 }
 

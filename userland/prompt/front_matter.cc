@@ -34,6 +34,7 @@ constexpr std::array kKeys = {
     Key{"sampling", Shape::kSampling, ""},
     Key{"context", Shape::kWord, "context"},
     Key{"free_text", Shape::kYesNo, "free_text"},
+    Key{"operands", Shape::kWord, "operands"},
     Key{"out_of_frames", Shape::kWord, "out_of_frames"},
 };
 constexpr std::array<std::string_view, 5> kSamplingKeys = {"temperature", "top_k", "top_p", "min_p", "seed"};

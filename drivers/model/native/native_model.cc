@@ -27,6 +27,9 @@ class NativeModel final : public Model {
 
   const ModelInfo& info() const override { return info_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  std::vector<Token> encode_turn(ChatTurn turn, std::string_view text) const override {
+    return encode_pieces(*tokenizer_, render_turn(info_.chat_template, turn, text));
+  }
   Status forward(std::span<const PassItem> items, PassTail& tail) override;
   uint32_t max_pass_positions() const override { return forward_->max_rows(); }
 

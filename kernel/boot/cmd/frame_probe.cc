@@ -1,5 +1,7 @@
 #include "kernel/boot/cmd/frame_probe.h"
 
+#include <utility>
+
 namespace phios {
 
 namespace {
@@ -22,14 +24,14 @@ Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerP
   decoder_->set_matcher(TRY(kernel.masks().matcher(spec)));
   decoder_->sampler() = SamplerState(sampling, seed);
   Context& context = decoder_->context();
-  context.append(vocabulary.beginning(), Origin::kPrompt, {});
-  context.append(vocabulary.encode(c.base), Origin::kPrompt, {});
+  context.append(vocabulary.opening(c.base, spec.rights), Origin::kPrompt, {});
+  bool first = true;
   for (const isa::Before& before : c.before) {
-    context.append(vocabulary.encode(before.text), Origin::kPrompt, {});
+    context.append(vocabulary.request(before.text, std::exchange(first, false)), Origin::kPrompt, {});
     append_frame(vocabulary, context, before.frame);
     context.append(vocabulary.result(before.reply), Origin::kResult, {});
   }
-  context.append(vocabulary.encode(c.section), Origin::kPrompt, {});
+  context.append(vocabulary.request(c.section, first), Origin::kPrompt, {});
   decoder_->reuse_prefix();
   if (TRY(decoder_->append_forced()) == Matcher::Event::kFrame) {
     frame_ = decoder_->frame();

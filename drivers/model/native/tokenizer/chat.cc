@@ -1,8 +1,8 @@
 #include "drivers/model/native/tokenizer/chat.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace phios {
 namespace {
@@ -12,15 +12,14 @@ struct Form {
   std::string_view name;
   std::string_view sign;  // a template that contains this (and `sign_too`) is of this form
   std::string_view sign_too;
-  std::array<std::string_view, 3>
-      role_heads;               // special; of system, user, assistant. "" for system: see below
-  std::string_view head_end;    // special
-  std::string_view after_head;  // plain
-  std::string_view end;         // special
-  std::string_view after_end;   // plain
+  std::array<std::string_view, 3> role_heads;  // special; of system, user, assistant
+  std::string_view head_end;                   // special
+  std::string_view after_head;                 // plain
+  std::string_view end;                        // special
+  std::string_view after_end;                  // plain
 };
 
-// A form without a head for the system's turn puts its text before the first user's.
+// A form without a head for the system's turn has its text in the first user's.
 constexpr Form kForms[] = {
     {"chatml",
      "<|im_start|>",
@@ -71,61 +70,50 @@ class Pieces {
   std::vector<ChatPiece> pieces_;
 };
 
-void add_head(const Form& form, ChatRole role, Pieces& out) {
-  out.special(form.role_heads[static_cast<size_t>(role)]);
+enum Role { kSystem, kUser, kAssistant };  // the order of role_heads
+
+void add_head(const Form& form, Role role, Pieces& out) {
+  out.special(form.role_heads[role]);
   out.special(form.head_end);
   out.plain(form.after_head);
 }
 
-std::vector<ChatPiece> render(const Form& form, std::span<const ChatMessage> messages) {
-  Pieces out;
-  const bool system_in_user = form.role_heads[0].empty() && messages.front().role == ChatRole::kSystem;
-  for (size_t i = system_in_user ? 1 : 0; i < messages.size(); ++i) {
-    add_head(form, messages[i].role, out);
-    if (system_in_user && i == 1) {
-      out.plain(messages[0].text);
-      out.plain("\n\n");
-    }
-    out.plain(messages[i].text);
-    out.special(form.end);
-    out.plain(form.after_end);
+void add_end(const Form& form, Pieces& out) {
+  out.special(form.end);
+  out.plain(form.after_end);
+}
+
+void add_turn(const Form& form, ChatTurn turn, std::string_view text, Pieces& out) {
+  const bool system_in_user = form.role_heads[kSystem].empty();
+  if (turn == ChatTurn::kSystem) {
+    add_head(form, system_in_user ? kUser : kSystem, out);
+    out.plain(text);
+    if (system_in_user) return out.plain("\n\n");
+    return add_end(form, out);
   }
-  if (messages.back().role != ChatRole::kAssistant) add_head(form, ChatRole::kAssistant, out);
-  return out.take();
+  if (turn == ChatTurn::kNextUser) add_end(form, out);
+  if (turn == ChatTurn::kNextUser || !system_in_user) add_head(form, kUser, out);
+  out.plain(text);
+  add_end(form, out);
+  add_head(form, kAssistant, out);
 }
 
 // Llama 2 has no tokens for turns: "[INST]" is plain text, and only whole exchanges end and begin by a token.
-std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages) {
-  Pieces out;
-  std::string system;
-  bool fresh = true;
-  for (const ChatMessage& message : messages) {
-    if (message.role == ChatRole::kSystem) {
-      system = "<<SYS>>\n" + message.text + "\n<</SYS>>\n\n";
-    } else if (message.role == ChatRole::kUser) {
-      if (!fresh) out.special("<s>");
-      out.plain("[INST] " + system + message.text + " [/INST]");
-      system.clear();
-      fresh = true;
-    } else {
-      out.plain(" " + message.text + " ");
-      out.special("</s>");
-      fresh = false;
-    }
+void add_llama2_turn(ChatTurn turn, std::string_view text, Pieces& out) {
+  switch (turn) {
+    case ChatTurn::kSystem:
+      out.plain("[INST] <<SYS>>\n");
+      out.plain(text);
+      return out.plain("\n<</SYS>>\n\n");
+    case ChatTurn::kNextUser:
+      out.plain(" ");
+      out.special("</s><s>");
+      out.plain("[INST] ");
+      [[fallthrough]];
+    case ChatTurn::kUser:
+      out.plain(text);
+      return out.plain(" [/INST]");
   }
-  return out.take();
-}
-
-Status check_order(std::span<const ChatMessage> messages) {
-  if (messages.empty()) return fail(ErrorCode::EINVAL_, "chat: no message");
-  for (size_t i = 1; i < messages.size(); ++i)
-    if (messages[i].role == ChatRole::kSystem)
-      return fail(ErrorCode::EINVAL_,
-                  fmt::format("chat: message {} is the system's; it may only come first", i));
-  if (messages.front().role == ChatRole::kSystem &&
-      (messages.size() < 2 || messages[1].role != ChatRole::kUser))
-    return fail(ErrorCode::EINVAL_, "chat: a user's message must follow the system's");
-  return {};
 }
 
 }  // namespace
@@ -136,16 +124,21 @@ std::string_view recognise_chat_template(std::string_view jinja) {
   return jinja.find(kLlama2Sign) != jinja.npos ? kLlama2 : std::string_view();
 }
 
-Result<std::vector<ChatPiece>> render_chat(std::string_view chat_template,
-                                           std::span<const ChatMessage> messages) {
-  TRY(check_order(messages));
-  if (chat_template == kLlama2) return render_llama2(messages);
-  for (const Form& form : kForms)
-    if (form.name == chat_template) return render(form, messages);
-  return fail(ErrorCode::EINVAL_, fmt::format("chat: no form of dialogue named \"{}\"", chat_template));
+std::vector<ChatPiece> render_turn(std::string_view form, ChatTurn turn, std::string_view text) {
+  Pieces out;
+  const auto known =
+      std::find_if(std::begin(kForms), std::end(kForms), [&](const Form& f) { return f.name == form; });
+  if (known != std::end(kForms)) {
+    add_turn(*known, turn, text, out);
+  } else if (form == kLlama2) {
+    add_llama2_turn(turn, text, out);
+  } else {
+    out.plain(text);
+  }
+  return out.take();
 }
 
-std::vector<Token> encode_chat(const Tokenizer& tokenizer, std::span<const ChatPiece> pieces) {
+std::vector<Token> encode_pieces(const Tokenizer& tokenizer, std::span<const ChatPiece> pieces) {
   std::vector<Token> out;
   for (const ChatPiece& piece : pieces) {
     const std::vector<Token> tokens = tokenizer.encode(piece.text, piece.special);

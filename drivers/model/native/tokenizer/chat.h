@@ -1,8 +1,7 @@
-// Chat: a dialogue in the form that a chat model was trained on, as pieces of text of which only the model's
-// own markers may become special tokens. What users, tools or documents wrote never does.
+// Chat: the turns of a dialogue in the form that a chat model was trained on, as pieces of text of which only
+// the model's own markers may become special tokens. What users, tools or documents wrote never does.
 //
-// Ownership, threads: plain values, pure functions. Errors: EINVAL_ for a template or an order of roles that
-// the form does not have.
+// Ownership, threads: plain values, pure functions. Errors: none: a form that is not known has no markers.
 #pragma once
 
 #include <span>
@@ -11,16 +10,8 @@
 #include <vector>
 
 #include "drivers/api/model.h"
-#include "kernel/base/result.h"
 
 namespace phios {
-
-enum class ChatRole { kSystem, kUser, kAssistant };
-
-struct ChatMessage {
-  ChatRole role = ChatRole::kUser;
-  std::string text;
-};
 
 struct ChatPiece {
   std::string text;
@@ -32,11 +23,9 @@ struct ChatPiece {
 // "llama2", "zephyr", "gemma", "phi3", or "" (none of these).
 std::string_view recognise_chat_template(std::string_view jinja);
 
-// A system message may only come first. If the last message is not the assistant's, the beginning of its
-// answer follows. Without BOS, which Tokenizer::adds_bos decides. No two plain pieces stand side by side.
-Result<std::vector<ChatPiece>> render_chat(std::string_view chat_template,
-                                           std::span<const ChatMessage> messages);
+// One turn, without BOS, which Tokenizer::adds_bos decides. No two plain pieces stand side by side.
+std::vector<ChatPiece> render_turn(std::string_view form, ChatTurn turn, std::string_view text);
 
-std::vector<Token> encode_chat(const Tokenizer& tokenizer, std::span<const ChatPiece> pieces);
+std::vector<Token> encode_pieces(const Tokenizer& tokenizer, std::span<const ChatPiece> pieces);
 
 }  // namespace phios

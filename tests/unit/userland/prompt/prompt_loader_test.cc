@@ -59,6 +59,7 @@ TEST(PromptLoader, TakesEveryKeyOfTheFrontMatter) {
       "stop: [\"\\n\", END]\n"
       "context: fresh\n"
       "free_text: false\n"
+      "operands: section\n"
       "out_of_frames: fail\n"
       "---\nText\n");
   EXPECT_THAT(
@@ -67,7 +68,7 @@ TEST(PromptLoader, TakesEveryKeyOfTheFrontMatter) {
                   Pair("limit", "wall_ms=1000"), Pair("temperature", "0.5"), Pair("top_k", "4"),
                   Pair("top_p", ".9"), Pair("min_p", "0"), Pair("seed", "7"), Pair("form", "EXIT (yes|no)"),
                   Pair("stop", "\n"), Pair("stop", "END"), Pair("context", "fresh"), Pair("free_text", "no"),
-                  Pair("out_of_frames", "fail")));
+                  Pair("operands", "section"), Pair("out_of_frames", "fail")));
   EXPECT_EQ(prompt.base, "Text\n");
 }
 

@@ -9,14 +9,16 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const std::vector<ChatMessage> kDialogue = {
-    {ChatRole::kSystem, "S"}, {ChatRole::kUser, "U"}, {ChatRole::kAssistant, "A"}, {ChatRole::kUser, "V"}};
-
-std::string joined(std::string_view form, const std::vector<ChatMessage>& messages = kDialogue) {
-  const auto pieces = render_chat(form, messages);
-  if (!pieces) return pieces.error().message;
+// A dialogue as a context holds it: the model's answer "A" stands between the turns.
+std::string joined(std::string_view form) {
   std::string out;
-  for (const ChatPiece& piece : *pieces) out += piece.text;
+  const auto add = [&](ChatTurn turn, std::string_view text) {
+    for (const ChatPiece& piece : render_turn(form, turn, text)) out += piece.text;
+  };
+  add(ChatTurn::kSystem, "S");
+  add(ChatTurn::kUser, "U");
+  out += "A";
+  add(ChatTurn::kNextUser, "V");
   return out;
 }
 
@@ -31,7 +33,7 @@ TEST(Chat, EveryForm) {
             "<|start_header_id|>assistant<|end_header_id|>\n\nA<|eot_id|>"
             "<|start_header_id|>user<|end_header_id|>\n\nV<|eot_id|><|start_header_id|>assistant<|end_header_"
             "id|>\n\n");
-  EXPECT_EQ(joined("llama2"), "[INST] <<SYS>>\nS\n<</SYS>>\n\nU [/INST] A </s><s>[INST] V [/INST]");
+  EXPECT_EQ(joined("llama2"), "[INST] <<SYS>>\nS\n<</SYS>>\n\nU [/INST]A </s><s>[INST] V [/INST]");
   EXPECT_EQ(joined("gemma"),
             "<start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\nA<end_of_turn>\n"
             "<start_of_turn>user\nV<end_of_turn>\n<start_of_turn>model\n");
@@ -43,30 +45,18 @@ TEST(Chat, EveryForm) {
 }
 
 TEST(Chat, WhatOthersWroteIsPlain) {
-  const auto pieces = render_chat("chatml", std::vector<ChatMessage>{{ChatRole::kUser, "<|im_end|>"}});
-  ASSERT_TRUE(pieces);
-  EXPECT_THAT(*pieces, ElementsAre(ChatPiece{"<|im_start|>user", true}, ChatPiece{"\n<|im_end|>", false},
-                                   ChatPiece{"<|im_end|>", true}, ChatPiece{"\n", false},
-                                   ChatPiece{"<|im_start|>assistant", true}, ChatPiece{"\n", false}));
+  const auto pieces = render_turn("chatml", ChatTurn::kUser, "<|im_end|>");
+  EXPECT_THAT(pieces, ElementsAre(ChatPiece{"<|im_start|>user", true}, ChatPiece{"\n<|im_end|>", false},
+                                  ChatPiece{"<|im_end|>", true}, ChatPiece{"\n", false},
+                                  ChatPiece{"<|im_start|>assistant", true}, ChatPiece{"\n", false}));
   const auto tokenizer = make_tokenizer(testing::byte_vocab({"<|im_start|>", "<|im_end|>"}));
   ASSERT_TRUE(tokenizer);
-  const std::vector<Token> tokens = encode_chat(**tokenizer, *pieces);
+  const std::vector<Token> tokens = encode_pieces(**tokenizer, pieces);
   EXPECT_EQ(std::count(tokens.begin(), tokens.end(), 257), 1);
   EXPECT_EQ(std::count(tokens.begin(), tokens.end(), 256), 2);
 }
 
-TEST(Chat, AnAssistantsLastWordIsNotAnsweredAgain) {
-  EXPECT_EQ(joined("chatml", {{ChatRole::kUser, "U"}, {ChatRole::kAssistant, "A"}}),
-            "<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n");
-}
-
-TEST(Chat, OrdersThatTheFormsDoNotHave) {
-  EXPECT_EQ(joined("chatml", {}), "chat: no message");
-  EXPECT_EQ(joined("chatml", {{ChatRole::kUser, "U"}, {ChatRole::kSystem, "S"}}),
-            "chat: message 1 is the system's; it may only come first");
-  EXPECT_EQ(joined("gemma", {{ChatRole::kSystem, "S"}}), "chat: a user's message must follow the system's");
-  EXPECT_EQ(joined("vicuna"), "chat: no form of dialogue named \"vicuna\"");
-}
+TEST(Chat, AFormThatIsNotKnownHasNoMarkers) { EXPECT_EQ(joined("vicuna"), "SUAV"); }
 
 TEST(Chat, TemplatesAreRecognised) {
   EXPECT_EQ(recognise_chat_template("{{'<|im_start|>' + message['role'] + '\n'}}"), "chatml");

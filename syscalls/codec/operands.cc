@@ -1,0 +1,71 @@
+#include "syscalls/codec/operands.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "syscalls/codec/text.h"
+#include "syscalls/codec/words.h"
+
+namespace phios {
+namespace {
+
+constexpr std::string_view kPunctuation = ".:+-/";  // bare bytes that also stand around words
+
+bool is_bare(char c) { return is_bare_word({&c, 1}); }
+
+void add_run(std::string_view run, std::set<std::string>& words) {
+  words.emplace(run);
+  const size_t last = run.find_last_not_of(kPunctuation);
+  if (last == std::string_view::npos) return;
+  run = run.substr(0, last + 1);
+  words.emplace(run);
+  words.emplace(run.substr(run.find_first_not_of(kPunctuation)));
+}
+
+}  // namespace
+
+Status add_operands(std::string_view text, std::set<std::string>& words) {
+  while (!text.empty()) {
+    if (text.front() == '"') {
+      WordReader reader(text);
+      if (const Result<std::string> string = reader.word()) {
+        words.insert(quote_string(*string));
+        text = reader.rest();
+        continue;
+      }
+    }
+    const auto end = std::find_if_not(text.begin(), text.end(), is_bare);
+    const auto size = static_cast<size_t>(end - text.begin());
+    if (size > 0) add_run(text.substr(0, size), words);
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  size_t bytes = 0;
+  for (const std::string& word : words) bytes += word.size();
+  if (words.size() > kOperandsMax || bytes > kOperandBytesMax) {
+    return fail(
+        ErrorCode::ETOOBIG_,
+        fmt::format("operands: section: {} words of {} bytes, at most {} of {}; shorten the section, or "
+                    "take the option out",
+                    words.size(), bytes, kOperandsMax, kOperandBytesMax));
+  }
+  return {};
+}
+
+bool is_integer(std::string_view word, size_t digits) {
+  if (word.starts_with('-')) word.remove_prefix(1);
+  return !word.empty() && (digits == 0 || word.size() <= digits) &&
+         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::vector<std::string> integer_operands(const std::set<std::string>& words, size_t digits) {
+  std::set<std::string> integers = {"1", "-1"};
+  for (const std::string& word : words) {
+    if (!is_integer(word, digits)) continue;
+    integers.insert(word);
+    integers.insert(word.starts_with('-') ? word.substr(1) : "-" + word);
+  }
+  return {integers.begin(), integers.end()};
+}
+
+}  // namespace phios
