@@ -1,6 +1,6 @@
-// What does attention over pages cost, beside reading their bytes once? All layers of a model of d 1024, 24
-// layers, 16 heads, 4 KV heads, on synthetic pages: GB/s is bytes of pages ÷ time, to be held against
-// BM_ReadMemory; pages that several rows share are counted once.
+// What does attention over pages cost, beside reading their bytes once? All layers of a model, on synthetic
+// pages: GB/s is bytes of pages ÷ time, to be held against BM_ReadMemory; pages that several rows share are
+// counted once.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -18,22 +18,27 @@
 namespace phios {
 namespace {
 
-constexpr KvShape kShape{.n_layers = 24, .n_kv_heads = 4, .head_dim = 64};
-constexpr uint32_t kHeads = 16;
-constexpr unsigned kThreads = 0;  // all cores
+struct Shape {
+  KvShape kv;
+  uint32_t n_heads;
+  size_t width() const { return size_t{n_heads} * kv.head_dim; }
+};
+constexpr Shape kLarge{{.n_layers = 24, .n_kv_heads = 4, .head_dim = 64}, 16};  // d 1024
+constexpr Shape kNano{{.n_layers = 5, .n_kv_heads = 6, .head_dim = 32}, 6};     // d 192, the embedded model
+constexpr unsigned kThreads = 0;                                                // all cores
 
 // Frames of one tier, all copies of a few different ones.
 class Pages {
  public:
-  Pages(uint32_t n, KvTier tier) : tier_(tier), stride_(kShape.frame_bytes(tier)) {
+  Pages(const KvShape& shape, uint32_t n, KvTier tier) : tier_(tier), stride_(shape.frame_bytes(tier)) {
     constexpr size_t kHugePage = size_t{2} << 20;
     const size_t bytes = (n * stride_ + kHugePage - 1) / kHugePage * kHugePage;
     memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, bytes)));
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    std::vector<std::byte> f16(kShape.frame_bytes());
+    std::vector<std::byte> f16(shape.frame_bytes());
     auto* halves = reinterpret_cast<uint16_t*>(f16.data());
-    for (size_t i = 0; i < kShape.n_layers * kShape.layer_bytes(KvTier::kF16) / 2; ++i)
+    for (size_t i = 0; i < shape.n_layers * shape.layer_bytes(KvTier::kF16) / 2; ++i)
       halves[i] = f32_to_f16(normal(random));
     for (uint32_t i = 0; i < n; ++i) {
       if (i > 0)
@@ -41,7 +46,7 @@ class Pages {
       else if (tier == KvTier::kF16)
         std::memcpy(at(0), f16.data(), f16.size());
       else
-        encode_frame(kShape, f16.data(), PHI_PAGE_TOKENS, tier, at(0));
+        encode_frame(shape, f16.data(), PHI_PAGE_TOKENS, tier, at(0));
     }
   }
   std::byte* at(uint32_t i) const { return memory_.get() + i * stride_; }
@@ -64,13 +69,14 @@ class Pages {
 // A pass of items, each with its last `rows` positions as rows.
 class Pass {
  public:
-  Pass(std::vector<std::vector<KvSpan>> contexts, uint32_t rows)
-      : contexts_(std::move(contexts)),
+  Pass(const Shape& shape, std::vector<std::vector<KvSpan>> contexts, uint32_t rows)
+      : shape_(shape),
+        contexts_(std::move(contexts)),
         pool_(kThreads),
-        attention_(attention_kernels(best_kernels().name), kShape, kHeads, pool_.threads()),
+        attention_(attention_kernels(best_kernels().name), shape.kv, shape.n_heads, pool_.threads()),
         tokens_(rows),
         rows_(rows) {
-    const size_t n = contexts_.size() * rows, width = size_t{kHeads} * kShape.head_dim;
+    const size_t n = contexts_.size() * rows, width = shape_.width();
     q_.resize(n * width);
     out_.resize(n * width);
     std::mt19937 random(2);
@@ -86,14 +92,15 @@ class Pass {
     for (uint32_t i = 0; i < items_.size(); ++i)
       for (uint32_t r = 0; r < rows_; ++r) attention_.add_row(i, items_[i].first_pos + r);
     attention_.plan(pool_.threads());
-    const size_t width = size_t{kHeads} * kShape.head_dim;
+    const size_t width = shape_.width();
     pool_.begin();
-    for (uint32_t layer = 0; layer < kShape.n_layers; ++layer)
+    for (uint32_t layer = 0; layer < shape_.kv.n_layers; ++layer)
       attention_.run(layer, {q_.data(), width}, {out_.data(), width}, pool_);
     pool_.end();
   }
 
  private:
+  Shape shape_;
   std::vector<std::vector<KvSpan>> contexts_;
   WorkerPool pool_;
   Attention attention_;
@@ -103,15 +110,16 @@ class Pass {
   std::vector<float> q_, out_;
 };
 
-void measure(benchmark::State& state, Pass& pass, size_t pages, KvTier tier, uint64_t query_positions) {
+void measure(benchmark::State& state, const Shape& shape, Pass& pass, size_t pages, KvTier tier,
+             uint64_t query_positions) {
   for (auto _ : state) pass.run();
   const auto runs = static_cast<double>(state.iterations());
   using benchmark::Counter;
   state.counters["GB/s"] =
-      Counter(static_cast<double>(pages * kShape.n_layers * kShape.layer_bytes(tier)) * runs * 1e-9,
+      Counter(static_cast<double>(pages * shape.kv.n_layers * shape.kv.layer_bytes(tier)) * runs * 1e-9,
               Counter::kIsRate);
   const double flops =
-      4.0 * kShape.n_layers * kHeads * kShape.head_dim * static_cast<double>(query_positions);
+      4.0 * shape.kv.n_layers * static_cast<double>(shape.width()) * static_cast<double>(query_positions);
   state.counters["GFLOP/s"] = Counter(flops * runs * 1e-9, Counter::kIsRate);
 }
 
@@ -139,11 +147,11 @@ BENCHMARK(BM_ReadMemory)->UseRealTime()->Unit(benchmark::kMillisecond);
 void BM_DecodeOne(benchmark::State& state) {
   const auto n = static_cast<uint32_t>(state.range(0));
   const auto tier = static_cast<KvTier>(state.range(1));
-  const Pages pages(n / PHI_PAGE_TOKENS, tier);
+  const Pages pages(kLarge.kv, n / PHI_PAGE_TOKENS, tier);
   std::vector<std::vector<KvSpan>> contexts(1);
   pages.view(0, 0, n, contexts[0]);
-  Pass pass(std::move(contexts), 1);
-  measure(state, pass, n / PHI_PAGE_TOKENS, tier, n);
+  Pass pass(kLarge, std::move(contexts), 1);
+  measure(state, kLarge, pass, n / PHI_PAGE_TOKENS, tier, n);
 }
 BENCHMARK(BM_DecodeOne)->ArgsProduct({{8192}, {0, 1, 2, 3}})->UseRealTime()->Unit(benchmark::kMillisecond);
 
@@ -151,27 +159,41 @@ BENCHMARK(BM_DecodeOne)->ArgsProduct({{8192}, {0, 1, 2, 3}})->UseRealTime()->Uni
 void BM_DecodeOwn(benchmark::State& state) {
   const auto n_sequences = static_cast<uint32_t>(state.range(0)), n = static_cast<uint32_t>(state.range(1));
   const uint32_t each = n / PHI_PAGE_TOKENS;
-  const Pages pages(n_sequences * each, KvTier::kF16);
+  const Pages pages(kLarge.kv, n_sequences * each, KvTier::kF16);
   std::vector<std::vector<KvSpan>> contexts(n_sequences);
   for (uint32_t i = 0; i < n_sequences; ++i) pages.view(i * each, 0, n, contexts[i]);
-  Pass pass(std::move(contexts), 1);
-  measure(state, pass, n_sequences * each, KvTier::kF16, uint64_t{n_sequences} * n);
+  Pass pass(kLarge, std::move(contexts), 1);
+  measure(state, kLarge, pass, n_sequences * each, KvTier::kF16, uint64_t{n_sequences} * n);
 }
 BENCHMARK(BM_DecodeOwn)->Args({16, 1024})->Args({32, 128})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// 64 sequences of the embedded model; argument: context.
+void BM_DecodeNano(benchmark::State& state) {
+  constexpr uint32_t kSequences = 64;
+  const auto n = static_cast<uint32_t>(state.range(0));
+  const uint32_t each = (n + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS;
+  const Pages pages(kNano.kv, kSequences * each, KvTier::kF16);
+  std::vector<std::vector<KvSpan>> contexts(kSequences);
+  for (uint32_t i = 0; i < kSequences; ++i) pages.view(i * each, 0, n, contexts[i]);
+  Pass pass(kNano, std::move(contexts), 1);
+  measure(state, kNano, pass, kSequences * each, KvTier::kF16, uint64_t{kSequences} * n);
+}
+BENCHMARK(BM_DecodeNano)->Arg(40)->Arg(120)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // 16 sequences with a common prefix and 32 positions of their own; argument: prefix.
 void BM_DecodeShared(benchmark::State& state) {
   constexpr uint32_t kSequences = 16, kOwn = 32, kOwnPages = kOwn / PHI_PAGE_TOKENS;
   const auto n = static_cast<uint32_t>(state.range(0));
   const uint32_t shared = n / PHI_PAGE_TOKENS;
-  const Pages pages(shared + kSequences * kOwnPages, KvTier::kF16);
+  const Pages pages(kLarge.kv, shared + kSequences * kOwnPages, KvTier::kF16);
   std::vector<std::vector<KvSpan>> contexts(kSequences);
   for (uint32_t i = 0; i < kSequences; ++i) {
     pages.view(0, 0, n, contexts[i]);
     pages.view(shared + i * kOwnPages, n, kOwn, contexts[i]);
   }
-  Pass pass(std::move(contexts), 1);
-  measure(state, pass, shared + kSequences * kOwnPages, KvTier::kF16, uint64_t{kSequences} * (n + kOwn));
+  Pass pass(kLarge, std::move(contexts), 1);
+  measure(state, kLarge, pass, shared + kSequences * kOwnPages, KvTier::kF16,
+          uint64_t{kSequences} * (n + kOwn));
 }
 BENCHMARK(BM_DecodeShared)->Arg(800)->Arg(1024)->UseRealTime()->Unit(benchmark::kMillisecond);
 
@@ -180,11 +202,11 @@ void BM_Prefill(benchmark::State& state) {
   constexpr uint32_t kRows = 512;
   const auto n = static_cast<uint32_t>(state.range(0));
   const auto tier = static_cast<KvTier>(state.range(1));
-  const Pages pages(n / PHI_PAGE_TOKENS, tier);
+  const Pages pages(kLarge.kv, n / PHI_PAGE_TOKENS, tier);
   std::vector<std::vector<KvSpan>> contexts(1);
   pages.view(0, 0, n, contexts[0]);
-  Pass pass(std::move(contexts), kRows);
-  measure(state, pass, n / PHI_PAGE_TOKENS, tier, uint64_t{kRows} * n - kRows * kRows / 2);
+  Pass pass(kLarge, std::move(contexts), kRows);
+  measure(state, kLarge, pass, n / PHI_PAGE_TOKENS, tier, uint64_t{kRows} * n - kRows * kRows / 2);
 }
 BENCHMARK(BM_Prefill)
     ->Args({512, 0})

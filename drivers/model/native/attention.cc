@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <numbers>
 
 #include "drivers/model/native/config.h"
 #include "mm/codec.h"
@@ -13,10 +14,10 @@ namespace phios {
 
 namespace {
 
-constexpr uint32_t kTaskQueries = 64;  // of one head, whose states fit the caches
-constexpr double kTasksPerWorker = 6;
+constexpr uint32_t kTaskQueries = 64;  // of one head
+constexpr uint32_t kTaskStates = 256;  // queries of all its heads, whose states fit the caches
+constexpr double kTasksPerWorker = 4;
 constexpr double kTaskNanos = 4000;        // a shorter task is joined with another
-constexpr double kSharedTaskFactor = 4;    // rows that share pages make a task so much longer than others
 constexpr double kNanosPerChannel = 0.03;  // of one position and query
 constexpr double kNanosPerQuery = 50;
 
@@ -54,15 +55,16 @@ Attention::Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_
       shape_(shape),
       group_(n_heads / shape.n_kv_heads),
       most_queries_(std::max(kTaskQueries, group_)),
-      scale_(1.0f / std::sqrt(static_cast<float>(shape.head_dim))),
+      scale_(std::numbers::log2e_v<float> / std::sqrt(static_cast<float>(shape.head_dim))),
       workers_(workers) {
   for (Worker& w : workers_) {
-    w.q.resize(size_t{most_queries_} * shape.head_dim);
-    w.rotated.resize(size_t{most_queries_} * shape.head_dim);
+    const size_t states = std::max(kTaskStates, most_queries_);
+    w.q.resize(states * shape.head_dim);
+    w.rotated.resize(states * shape.head_dim);
     w.scratch.resize(attention_scratch(shape.head_dim));
     w.last.resize(most_queries_);
-    w.total.resize(most_queries_, shape.head_dim);
-    w.section.resize(most_queries_, shape.head_dim);
+    w.total.resize(states, shape.head_dim);
+    w.section.resize(states, shape.head_dim);
   }
 }
 
@@ -148,57 +150,62 @@ void Attention::count_shared() {
 }
 
 double Attention::nanos(const Member& m) const {
-  return queries(m) * (kNanosPerQuery + kNanosPerChannel * m.n_blocks * kBlockPositions * shape_.head_dim);
+  return queries(m) * shape_.n_kv_heads *
+         (kNanosPerQuery + kNanosPerChannel * m.n_blocks * kBlockPositions * shape_.head_dim);
 }
 
+// Members go together into a task until it is long enough, and longer if they share pages: its heads can
+// still be shared out.
 void Attention::make_tasks(unsigned workers) {
   tasks_.clear(), merges_.clear();
   double total = 0;
-  for (const Member& m : members_) total += nanos(m) * shape_.n_kv_heads;
+  for (const Member& m : members_) total += nanos(m);
   const double target = workers == 1 ? total : std::max(total / (workers * kTasksPerWorker), kTaskNanos);
+  const uint32_t all_heads = shape_.n_kv_heads;
   for (uint32_t first = 0, last; first < members_.size(); first = last) {
     uint32_t n_queries = 0;
     double cost = 0;
     for (last = first; last < members_.size(); ++last) {
       const Member& m = members_[last];
-      const bool shares = last > first && m.shared * 2 >= m.n_blocks;
-      if (last > first && (n_queries + queries(m) > most_queries_ ||
-                           cost + nanos(m) > (shares ? kSharedTaskFactor : 1) * target))
-        break;
+      const double most = m.shared * 2 >= m.n_blocks ? target * all_heads : target;
+      if (last > first && (n_queries + queries(m) > most_queries_ || cost + nanos(m) > most)) break;
       n_queries += queries(m);
       cost += nanos(m);
     }
-    if (last == first + 1 && cost > target && workers > 1) {
-      split(first, static_cast<uint32_t>(std::ceil(cost / target)));
+    const auto tasks = static_cast<uint32_t>(std::ceil(cost / target));
+    const uint32_t heads = std::clamp(kTaskStates / n_queries, 1u, all_heads);  // that fit a task
+    if (last == first + 1 && tasks > 1) {
+      split(first, tasks, heads);
       continue;
     }
-    const auto heads =
-        static_cast<uint32_t>(std::clamp(target / cost, 1.0, static_cast<double>(shape_.n_kv_heads)));
-    for (uint32_t head = 0; head < shape_.n_kv_heads; head += heads)
-      tasks_.push_back({first, last, head, std::min(head + heads, shape_.n_kv_heads)});
+    const uint32_t step = std::clamp(all_heads / std::max(tasks, 1u), 1u, heads);
+    for (uint32_t head = 0; head < all_heads; head += step)
+      tasks_.push_back({first, last, head, std::min(head + step, all_heads)});
   }
   size_t partial_queries = 0;
   for (Merge& m : merges_) {
     m.first_query = partial_queries;
-    partial_queries += size_t{m.sections} * shape_.n_kv_heads * queries(members_[m.member]);
+    partial_queries += size_t{m.sections} * all_heads * queries(members_[m.member]);
   }
   partials_.resize(partial_queries, shape_.head_dim);
   partials_.clear(0, partial_queries);
 }
 
-// A member's blocks, by whole sections, into at most so many parts for each head.
-void Attention::split(uint32_t member, uint32_t parts) {
+// A member's blocks, by whole sections, and if these do not suffice its heads, into so many tasks.
+void Attention::split(uint32_t member, uint32_t tasks, uint32_t heads) {
   const Member& m = members_[member];
   const uint32_t first_section = section(m, 0);
   const uint32_t sections = section(m, m.n_blocks - 1) - first_section + 1;
-  parts = std::min(parts, sections);
+  const uint32_t parts = std::min(tasks, sections);
+  heads = std::clamp(shape_.n_kv_heads * parts / tasks, 1u, heads);
   const auto index = static_cast<uint32_t>(merges_.size());
   if (parts > 1) merges_.push_back({member, 0, first_section, sections});
   for (uint32_t part = 0, block = 0; part < parts; ++part) {
     const uint32_t begin = block, end_section = first_section + sections * (part + 1) / parts;
     while (block < m.n_blocks && section(m, block) < end_section) ++block;
-    for (uint32_t head = 0; head < shape_.n_kv_heads; ++head)
-      tasks_.push_back({member, member + 1, head, head + 1, begin, block, parts > 1 ? index : kNone});
+    for (uint32_t head = 0; head < shape_.n_kv_heads; head += heads)
+      tasks_.push_back({member, member + 1, head, std::min(head + heads, shape_.n_kv_heads), begin, block,
+                        parts > 1 ? index : kNone});
   }
 }
 
@@ -253,11 +260,7 @@ void Attention::complete(uint32_t layer, WorkerPool& pool) {
 }
 
 void Attention::run(uint32_t layer, const Matrix& q, const Matrix& out, WorkerPool& pool) {
-  const auto task = [&](uint32_t i, unsigned worker) {
-    const Task& t = tasks_[i];
-    for (uint32_t head = t.first_head; head < t.last_head; ++head)
-      work(t, head, layer, q, out, workers_[worker]);
-  };
+  const auto task = [&](uint32_t i, unsigned worker) { work(tasks_[i], layer, q, out, workers_[worker]); };
   const auto n_tasks = static_cast<uint32_t>(tasks_.size());
   if (planned_workers_ > 1 && n_tasks > 1) {
     pool.run(n_tasks, [&](uint32_t i, unsigned worker) { task(i, worker); });
@@ -268,33 +271,36 @@ void Attention::run(uint32_t layer, const Matrix& q, const Matrix& out, WorkerPo
     for (uint32_t head = 0; head < shape_.n_kv_heads; ++head) merge(m, head, out, workers_[0]);
 }
 
-void Attention::work(const Task& task, uint32_t head, uint32_t layer, const Matrix& q, const Matrix& out,
-                     Worker& w) {
-  gather(task, head, q, w);
+void Attention::work(const Task& task, uint32_t layer, const Matrix& q, const Matrix& out, Worker& w) {
   uint32_t n_queries = 0;
   for (uint32_t m = task.first; m < task.last; ++m) n_queries += queries(members_[m]);
-  w.total.clear(0, n_queries);
-  attend({task, layer, head, out, w},
-         {.first = task.first, .last = task.last, .query = 0, .block = task.first_block}, {});
+  const Job job{task, n_queries, layer, out, w};
+  gather(job, q);
+  w.total.clear(0, job.at(task.last_head, 0));
+  attend(
+      job,
+      {.first = task.first, .last = task.last, .query = 0, .n_queries = n_queries, .block = task.first_block},
+      {});
 }
 
-// The queries of a head, scaled, those of a row side by side.
-void Attention::gather(const Task& task, uint32_t head, const Matrix& q, Worker& w) const {
+// The queries, scaled.
+void Attention::gather(const Job& job, const Matrix& q) const {
   const size_t dim = shape_.head_dim;
-  size_t query = 0;
-  for (uint32_t i = task.first; i < task.last; ++i) {
+  uint32_t query = 0;
+  for (uint32_t i = job.task.first; i < job.task.last; ++i) {
     const Member& m = members_[i];
-    for (uint32_t r = m.first_row; r < m.first_row + m.n_rows; ++r) {
-      const float* from = q.row(r) + head * group_ * dim;
-      float* to = w.q.data() + query * dim;
-      for (size_t d = 0; d < group_ * dim; ++d) to[d] = from[d] * scale_;
-      std::fill_n(w.last.data() + query, group_, rows_[r].position);
-      for (size_t g = 0; m.rotated && g < group_; ++g) {
-        float* rotated = w.rotated.data() + (query + g) * dim;
-        std::memcpy(rotated, to + g * dim, dim * sizeof(float));
-        kernels_.rotate(rotated, dim);
+    for (uint32_t r = m.first_row; r < m.first_row + m.n_rows; ++r, query += group_) {
+      std::fill_n(job.w.last.data() + query, group_, rows_[r].position);
+      for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
+        const float* from = q.row(r) + head * group_ * dim;
+        const size_t at = job.at(head, query) * dim;
+        float* to = job.w.q.data() + at;
+        for (size_t d = 0; d < group_ * dim; ++d) to[d] = from[d] * scale_;
+        if (!m.rotated) continue;
+        float* rotated = job.w.rotated.data() + at;
+        std::memcpy(rotated, to, group_ * dim * sizeof(float));
+        for (size_t g = 0; g < group_; ++g) kernels_.rotate(rotated + g * dim, dim);
       }
-      query += group_;
     }
   }
 }
@@ -302,62 +308,72 @@ void Attention::gather(const Task& task, uint32_t head, const Matrix& q, Worker&
 // Along the blocks that the members have in common, then along each branch. `after` is what comes when the
 // path ends.
 void Attention::attend(const Job& job, Path path, std::span<const KvSpan> after) {
-  uint32_t n_queries = 0;
-  for (uint32_t m = path.first; m < path.last; ++m) n_queries += queries(members_[m]);
   const auto branch_end = [&](uint32_t m) {
     ++m;
     while (m < path.last && members_[m].shared > path.block) ++m;
     return m;
   };
-  for (;; ++path.block) {
-    if (branch_end(path.first) < path.last) break;
+  for (; branch_end(path.first) == path.last; ++path.block) {
     const Member& m = members_[path.first];
     if (path.block >= std::min(m.n_blocks, job.task.last_block)) break;
-    if (section(m, path.block) != path.section) {
-      end_section(job, path, n_queries);
-      path.section = section(m, path.block);
-      job.w.section.clear(path.query, n_queries);
-    }
+    if (section(m, path.block) != path.section) begin_section(job, path);
     const std::span<const KvSpan> next = pages(m, path.block + 1);
-    attend_block(job, path, n_queries, next.empty() ? after : next);
+    attend_block(job, path, next.empty() ? after : next);
   }
   if (path.last - path.first == 1) {
-    end_section(job, path, n_queries);
-    if (job.task.merge == kNone) finish(members_[path.first], job.head, path.query, job.out, job.w);
+    end_section(job, path);
+    for (uint32_t head = job.task.first_head; job.task.merge == kNone && head < job.task.last_head; ++head)
+      finish(members_[path.first], head, job.w.total.at(job.at(head, path.query)), job.out);
     return;
   }
   Path branch = path;
-  for (; branch.first < path.last; branch.first = branch.last) {
+  for (; branch.first < path.last; branch.first = branch.last, branch.query += branch.n_queries) {
     branch.last = branch_end(branch.first);
+    branch.n_queries = 0;
+    for (uint32_t m = branch.first; m < branch.last; ++m) branch.n_queries += queries(members_[m]);
     attend(job, branch, branch.last < path.last ? pages(members_[branch.last], path.block) : after);
-    for (uint32_t m = branch.first; m < branch.last; ++m) branch.query += queries(members_[m]);
   }
 }
 
-void Attention::attend_block(const Job& job, const Path& path, uint32_t n_queries,
-                             std::span<const KvSpan> next) {
+// Head after head: what they read lies side by side.
+void Attention::attend_block(const Job& job, const Path& path, std::span<const KvSpan> next) {
   const size_t dim = shape_.head_dim;
   Worker& w = job.w;
-  const AttentionQueries queries{n_queries, w.q.data() + path.query * dim,
-                                 w.rotated.data() + path.query * dim, w.last.data() + path.query};
-  const AttentionBlock block{shape_, job.layer, job.head, pages(members_[path.first], path.block), next};
-  kernels_.attend(queries, block, w.section.at(path.query), w.scratch.data());
+  const std::span<const KvSpan> block = pages(members_[path.first], path.block);
+  for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
+    const uint32_t at = job.at(head, path.query);
+    const bool last = head + 1 == job.task.last_head;
+    kernels_.attend(
+        {path.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data() + path.query},
+        {shape_, job.layer, head, block, last ? next : block, last ? job.task.first_head : head + 1},
+        w.section.at(at), w.scratch.data());
+  }
+}
+
+void Attention::begin_section(const Job& job, Path& path) {
+  end_section(job, path);
+  path.section = section(members_[path.first], path.block);
+  for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head)
+    job.w.section.clear(job.at(head, path.query), path.n_queries);
 }
 
 // The open section's states go to the totals, or to where merge() finds them.
-void Attention::end_section(const Job& job, const Path& path, uint32_t n_queries) {
+void Attention::end_section(const Job& job, const Path& path) {
   if (path.section == kNone) return;
-  const AttentionState from = job.w.section.at(path.query);
-  if (job.task.merge == kNone) {
-    kernels_.merge(job.w.total.at(path.query), from, n_queries, shape_.head_dim);
-    return;
+  const uint32_t n = path.n_queries;
+  for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
+    const AttentionState from = job.w.section.at(job.at(head, path.query));
+    if (job.task.merge == kNone) {
+      kernels_.merge(job.w.total.at(job.at(head, path.query)), from, n, shape_.head_dim);
+      continue;
+    }
+    const Merge& m = merges_[job.task.merge];
+    const AttentionState to =
+        partials_.at(m.first_query + (size_t{path.section - m.first_section} * shape_.n_kv_heads + head) * n);
+    std::memcpy(to.peak, from.peak, n * sizeof(float));
+    std::memcpy(to.sum, from.sum, n * sizeof(float));
+    std::memcpy(to.out, from.out, n * shape_.head_dim * sizeof(float));
   }
-  const Merge& m = merges_[job.task.merge];
-  const AttentionState to = partials_.at(
-      m.first_query + (size_t{path.section - m.first_section} * shape_.n_kv_heads + job.head) * n_queries);
-  std::memcpy(to.peak, from.peak, n_queries * sizeof(float));
-  std::memcpy(to.sum, from.sum, n_queries * sizeof(float));
-  std::memcpy(to.out, from.out, n_queries * shape_.head_dim * sizeof(float));
 }
 
 void Attention::merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w) {
@@ -367,12 +383,11 @@ void Attention::merge(const Merge& m, uint32_t head, const Matrix& out, Worker& 
   for (uint32_t s = 0; s < m.sections; ++s)
     kernels_.merge(w.total.at(0), partials_.at(m.first_query + (size_t{s} * shape_.n_kv_heads + head) * n), n,
                    shape_.head_dim);
-  finish(member, head, 0, out, w);
+  finish(member, head, w.total.at(0), out);
 }
 
-void Attention::finish(const Member& m, uint32_t head, uint32_t query, const Matrix& out, Worker& w) const {
+void Attention::finish(const Member& m, uint32_t head, const AttentionState& total, const Matrix& out) const {
   const size_t dim = shape_.head_dim;
-  const AttentionState total = w.total.at(query);
   for (uint32_t i = 0; i < queries(m); ++i)
     kernels_.finish(total, i, dim, out.row(m.first_row + i / group_) + (head * group_ + i % group_) * dim);
 }

@@ -94,17 +94,19 @@ class Attention {
     std::vector<uint32_t> last;
     States total, section;
   };
-  // One head's part of a task, at work.
+  // A task at work. Its queries lie [head][query].
   struct Job {
     const Task& task;
-    uint32_t layer, head;
+    uint32_t n_queries;  // of one head
+    uint32_t layer;
     const Matrix& out;
     Worker& w;
+    uint32_t at(uint32_t head, uint32_t query) const { return (head - task.first_head) * n_queries + query; }
   };
-  // Members [first, last) that have the same blocks so far, their first query, and where they stand.
+  // Members [first, last) that have the same blocks so far, their queries, and where they stand.
   struct Path {
     uint32_t first, last;
-    uint32_t query;
+    uint32_t query, n_queries;
     uint32_t block;
     uint32_t section = kNone;  // whose state is open
   };
@@ -114,7 +116,7 @@ class Attention {
   void count_shared();
   bool same_block(const Member& a, const Member& b, uint32_t block) const;
   void make_tasks(unsigned workers);
-  void split(uint32_t member, uint32_t parts);
+  void split(uint32_t member, uint32_t parts, uint32_t heads);
   double nanos(const Member& m) const;
   std::span<const KvSpan> pages(const Member& m, uint32_t block) const;
   uint32_t section(const Member& m, uint32_t block) const { return blocks_[m.first_block + block].section; }
@@ -122,13 +124,14 @@ class Attention {
   const KvSpan& page_of(const Row& row) const;
   void summarise(uint32_t layer, uint32_t head, const KvSpan& span) const;
 
-  void work(const Task& task, uint32_t head, uint32_t layer, const Matrix& q, const Matrix& out, Worker& w);
-  void gather(const Task& task, uint32_t head, const Matrix& q, Worker& w) const;
+  void work(const Task& task, uint32_t layer, const Matrix& q, const Matrix& out, Worker& w);
+  void gather(const Job& job, const Matrix& q) const;
   void attend(const Job& job, Path path, std::span<const KvSpan> after);
-  void attend_block(const Job& job, const Path& path, uint32_t n_queries, std::span<const KvSpan> next);
-  void end_section(const Job& job, const Path& path, uint32_t n_queries);
+  void attend_block(const Job& job, const Path& path, std::span<const KvSpan> next);
+  void begin_section(const Job& job, Path& path);
+  void end_section(const Job& job, const Path& path);
   void merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w);
-  void finish(const Member& m, uint32_t head, uint32_t query, const Matrix& out, Worker& w) const;
+  void finish(const Member& m, uint32_t head, const AttentionState& total, const Matrix& out) const;
 
   const AttentionKernels& kernels_;
   const KvShape shape_;

@@ -7,7 +7,7 @@
 namespace phios {
 namespace {
 
-constexpr int kTileQueries = 4, kTilePages = 4, kTileVectors = 4;
+constexpr int kTileQueries = 4, kTilePages = 4, kTileVectors = 2;
 
 inline __m128i load_16(const std::byte* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 inline Vec vec_load_u8(const std::byte* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_16(p)))}; }
@@ -30,6 +30,30 @@ inline Vec vec_load_u2(const std::byte* p) {
   const __m512i shifts = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
   return {_mm512_permutexvar_ps(_mm512_srlv_epi32(_mm512_set1_epi32(word), shifts), codes)};
+}
+
+// Lane i becomes lane i ^ half.
+template <int half>
+inline Vec vec_swap(Vec a) {
+  if constexpr (half == 1) return {_mm512_permute_ps(a.v, 0xb1)};
+  if constexpr (half == 2) return {_mm512_permute_ps(a.v, 0x4e)};
+  if constexpr (half == 4) return {_mm512_shuffle_f32x4(a.v, a.v, 0xb1)};
+  if constexpr (half == 8) return {_mm512_shuffle_f32x4(a.v, a.v, 0x4e)};
+}
+
+// 2^x to about two ulps, 0 far below 0. Cephes' polynomial.
+inline Vec vec_exp2(Vec x) {
+  const __m512 seen = _mm512_max_ps(x.v, _mm512_set1_ps(-200.0f));
+  const __m512 n = _mm512_roundscale_ps(seen, 0);
+  const __m512 r = _mm512_sub_ps(seen, n);
+  __m512 p = _mm512_set1_ps(1.535336188319500e-4f);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.339887440266574e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.618437357674640e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.550332471162809e-2f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.402264791363012e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.931472028550421e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+  return {_mm512_scalef_ps(p, n)};
 }
 
 }  // namespace

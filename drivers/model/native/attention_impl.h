@@ -44,18 +44,21 @@ inline void unpack_ranges(const std::byte* scales, const std::byte* zeros, size_
   }
 }
 
-// What a tile works on: the pages that it sees, their keys and values, and what is fetched meanwhile: while
-// piece i is read, piece i + kTilePages is on its way.
+// What a tile works on: the pages that it sees, their keys and values, and what is fetched meanwhile: a
+// page's values while its keys are read, then the next block's keys.
 struct Tile {
   const AttentionBlock* block;
   size_t dim;
   size_t pages;
-  const std::byte* pieces[2 * kBlockPages + 2 * kTilePages];  // keys, values, the next block's first keys
-  unsigned seen[kBlockPages];                                 // positions that some query of the tile sees
-  float* scores;                                              // [query][kBlockPositions]
-  float* out;                                                 // [query][dim]
-  float* rotated;                                             // the same, of pages that hold rotated heads
-  float* ranges;                                              // [page][mul, add][dim], of the pages at hand
+  const std::byte* keys[kBlockPages];
+  const std::byte* values[2 * kBlockPages];  // behind those of the pages the last again, fetched in vain
+  const std::byte* next[kBlockPages];
+  unsigned seen[kBlockPages];  // positions that some query of the tile sees
+  float* scores;               // [query][kBlockPositions], which become weights
+  float* weights;              // the same, times the scales of the values
+  float* out;                  // [query][dim]
+  float* rotated;              // the same, of pages that hold rotated heads
+  float* ranges;               // [page][mul, add][dim], of the pages at hand
 
   KvTier tier(size_t page) const { return block->pages[page].tier; }
 };
@@ -95,80 +98,115 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
                 acc[m][p]);
 }
 
-// The scores of pages [first, last), which are of one tier.
-template <KvTier tier, int M, bool ahead>
+// The scores of pages [first, last), which are of one tier, by groups of P, what is left by smaller ones:
+// half as many pages are hardly cheaper, so that pages that are missing are the last one again, written
+// behind what is read.
+template <KvTier tier, int M, bool ahead, int P = M == 1 ? 2 * kTilePages : kTilePages>
 void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
-  constexpr size_t kPages = kTilePages;
-  for (size_t page = first; page < last;) {
-    const size_t n = last - page < kPages ? last - page : kPages;
-    // A single page goes alone; else pages that are missing are the last one again, behind what is read.
+  constexpr size_t kPages = P;
+  while (first < last) {
+    const size_t n = last - first < kPages ? last - first : kPages;
+    if constexpr (P > 1)
+      if (n * 2 <= kPages || first + kPages > kBlockPages)
+        return score_run<tier, M, ahead, P / 2>(tile, q, first, last);
     const std::byte* keys[kPages];
-    for (size_t p = 0; p < kPages; ++p) keys[p] = tile.pieces[page + (p < n ? p : n - 1)];
+    for (size_t p = 0; p < kPages; ++p) keys[p] = tile.keys[first + (p < n ? p : n - 1)];
     if constexpr (tier != KvTier::kF16)
-      for (size_t p = 0; p < n; ++p) {
+      for (size_t p = 0; p < kPages; ++p) {
         const std::byte* scales = keys[p] + tile.dim * run_bytes(tier);
         float* mul = tile.ranges + p * 2 * tile.dim;
         unpack_ranges<tier>(scales, scales + tile.dim, tile.dim, mul, mul + tile.dim);
       }
-    float* scores = tile.scores + page * kLanes;
-    const std::byte* const* next = tile.pieces + page + kPages;
-    if (n == 1 || page + kPages > kBlockPages) {
-      for (size_t p = 0; p < n; ++p)
-        score_pages<tier, M, 1, ahead>(keys + p, next + p, tile.ranges + p * 2 * tile.dim, q, tile.dim,
-                                       scores + p * kLanes);
-    } else {
-      score_pages<tier, M, kTilePages, ahead>(keys, next, tile.ranges, q, tile.dim, scores);
-    }
-    page += n;
+    score_pages<tier, M, P, ahead>(keys, tile.values + first, tile.ranges, q, tile.dim,
+                                   tile.scores + first * kLanes);
+    first += n;
   }
 }
 
-// out += Σ weight × value over pages [first, last), which are of one tier, for D vectors from `column` on.
-template <KvTier tier, int M, int D, bool ahead>
-__attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t last, size_t column,
-                                          float* out) {
-  constexpr size_t run = run_bytes(tier);
-  const size_t dim = tile.dim, row = dim / kLanes * run, at = column / kLanes * run;
+// The weights of M queries for the codes of one group of the values of pages [first, last): a value is add +
+// code × mul, so that Σ weight × value = Σ (weight × mul) × code + offset.
+template <KvTier tier, int M>
+void fold_ranges(const Tile& tile, size_t first, size_t last, size_t group, float (&offsets)[M]) {
   const uint32_t groups = tile.block->shape.value_groups();
-  const size_t group = groups == 1 ? 0 : column / KvShape::kValueGroup;
-  Vec acc[M][D];
-  for (int m = 0; m < M; ++m)
-    for (int d = 0; d < D; ++d) acc[m][d] = vec_load(out + static_cast<size_t>(m) * dim + d * kLanes);
+  Vec sums[M];
+  for (int m = 0; m < M; ++m) sums[m] = vec_zero();
   for (size_t page = first; page < last; ++page) {
-    const std::byte* values = tile.pieces[tile.pages + page];
-    const std::byte* next = tile.pieces[tile.pages + page + kTilePages] + at;
+    const std::byte* scales = tile.values[page] + tile.dim * run_bytes(tier) + group * kLanes;
     float mul[kLanes], add[kLanes];
-    if constexpr (tier != KvTier::kF16) {
-      const std::byte* scales = values + dim * run;
-      unpack_ranges<tier>(scales + group * kLanes, scales + (groups + group) * kLanes, kLanes, mul, add);
-    }
-    const float* weights = tile.scores + page * kLanes;
-    const std::byte* codes = values + at;
-    for (unsigned t = 0; t < tile.seen[page]; ++t, codes += row, next += row) {
-      if constexpr (ahead)
-        for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + i);
-      Vec value[D];
-      for (int d = 0; d < D; ++d) {
-        value[d] = load_codes<tier>(codes + static_cast<size_t>(d) * run);
-        if constexpr (tier != KvTier::kF16) value[d] = vec_fma(value[d], vec_set(mul[t]), vec_set(add[t]));
-      }
-      for (int m = 0; m < M; ++m) {
-        const Vec weight = vec_set(weights[static_cast<size_t>(m) * kBlockPositions + t]);
-        for (int d = 0; d < D; ++d) acc[m][d] = vec_fma(weight, value[d], acc[m][d]);
-      }
+    unpack_ranges<tier>(scales, scales + groups * kLanes, kLanes, mul, add);
+    for (int m = 0; m < M; ++m) {
+      const size_t at = static_cast<size_t>(m) * kBlockPositions + page * kLanes;
+      const Vec weight = vec_load(tile.scores + at);
+      vec_store(tile.weights + at, vec_mul(weight, vec_load(mul)));
+      sums[m] = vec_fma(weight, vec_load(add), sums[m]);
     }
   }
+  for (int m = 0; m < M; ++m) offsets[m] = vec_sum(sums[m]);
+}
+
+// out += offset + Σ weight × code over pages [first, last), which are of one tier, for D vectors from
+// `column` on. Even and odd positions are summed up apart, to halve the chains.
+template <KvTier tier, int M, int D, bool ahead>
+__attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t last, size_t column,
+                                          const float* weights, const float* offsets, float* out) {
+  constexpr size_t run = run_bytes(tier);
+  const size_t dim = tile.dim, row = dim / kLanes * run, at = column / kLanes * run;
+  Vec acc[2][M][D];
   for (int m = 0; m < M; ++m)
-    for (int d = 0; d < D; ++d) vec_store(out + static_cast<size_t>(m) * dim + d * kLanes, acc[m][d]);
+    for (int d = 0; d < D; ++d) {
+      acc[0][m][d] = vec_add(vec_load(out + static_cast<size_t>(m) * dim + d * kLanes), vec_set(offsets[m]));
+      acc[1][m][d] = vec_zero();
+    }
+  for (size_t page = first; page < last; ++page) {
+    const float* page_weights = weights + page * kLanes;
+    const std::byte* codes = tile.values[page] + at;
+    const std::byte* next = tile.next[page] + at;
+    const auto add_position = [&](Vec(&sums)[M][D], unsigned t) {
+      if constexpr (ahead)
+        for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + t * row + i);
+      Vec value[D];
+      for (int d = 0; d < D; ++d) value[d] = load_codes<tier>(codes + t * row + static_cast<size_t>(d) * run);
+      for (int m = 0; m < M; ++m) {
+        const Vec weight = vec_set(page_weights[static_cast<size_t>(m) * kBlockPositions + t]);
+        for (int d = 0; d < D; ++d) sums[m][d] = vec_fma(weight, value[d], sums[m][d]);
+      }
+    };
+    const unsigned seen = tile.seen[page];
+    for (unsigned t = 0; t + 2 <= seen; t += 2) {
+      add_position(acc[0], t);
+      add_position(acc[1], t + 1);
+    }
+    if (seen % 2 != 0) add_position(acc[0], seen - 1);
+  }
+  for (int m = 0; m < M; ++m)
+    for (int d = 0; d < D; ++d)
+      vec_store(out + static_cast<size_t>(m) * dim + d * kLanes, vec_add(acc[0][m][d], acc[1][m][d]));
+}
+
+// Columns [column, end), D vectors at a time, what is left by fewer.
+template <KvTier tier, int M, bool ahead, int D = kTileVectors>
+void add_columns(const Tile& tile, size_t first, size_t last, size_t column, size_t end, const float* weights,
+                 const float* offsets, float* out) {
+  for (; column + D * kLanes <= end; column += D * kLanes)
+    add_values<tier, M, D, ahead>(tile, first, last, column, weights, offsets, out + column);
+  if constexpr (D > 1)
+    if (column < end)
+      add_columns<tier, M, ahead, D / 2>(tile, first, last, column, end, weights, offsets, out);
 }
 
 template <KvTier tier, int M, bool ahead>
 void add_run(const Tile& tile, size_t first, size_t last, float* out) {
-  size_t column = 0;
-  for (; column + kTileVectors * kLanes <= tile.dim; column += kTileVectors * kLanes)
-    add_values<tier, M, kTileVectors, ahead>(tile, first, last, column, out + column);
-  for (; column < tile.dim; column += kLanes)
-    add_values<tier, M, 1, ahead>(tile, first, last, column, out + column);
+  float offsets[M] = {};
+  if constexpr (tier == KvTier::kF16) {
+    add_columns<tier, M, ahead>(tile, first, last, 0, tile.dim, tile.scores, offsets, out);
+  } else {
+    const size_t groups = tile.block->shape.value_groups(), width = tile.dim / groups;
+    for (size_t group = 0; group < groups; ++group) {
+      fold_ranges<tier, M>(tile, first, last, group, offsets);
+      add_columns<tier, M, ahead>(tile, first, last, group * width, (group + 1) * width, tile.weights,
+                                  offsets, out);
+    }
+  }
 }
 
 // f(tier as a constant, first, last) for every run of pages of one tier.
@@ -214,7 +252,7 @@ inline void soften(const Tile& tile, uint32_t last, float* scores, float& peak, 
   const Vec shift = vec_set(peak == -INFINITY ? 0 : -peak);
   Vec sums = vec_zero();
   for (size_t page = 0; page < tile.pages; ++page) {
-    const Vec w = vec_exp(vec_add(vec_load(scores + page * kLanes), shift));
+    const Vec w = vec_exp2(vec_add(vec_load(scores + page * kLanes), shift));
     vec_store(scores + page * kLanes, w);
     sums = vec_add(sums, w);
   }
@@ -224,9 +262,15 @@ inline void soften(const Tile& tile, uint32_t last, float* scores, float& peak, 
 // Merges what one query gathered elsewhere into `into`.
 inline void merge_one(const AttentionState& into, float peak, float sum, const float* out, size_t dim) {
   if (peak == -INFINITY) return;
+  if (*into.peak == -INFINITY) {
+    *into.peak = peak;
+    *into.sum = sum;
+    std::memcpy(into.out, out, dim * sizeof(float));
+    return;
+  }
   const float largest = *into.peak > peak ? *into.peak : peak;
   float power[kLanes] = {*into.peak - largest, peak - largest};
-  vec_store(power, vec_exp(vec_load(power)));
+  vec_store(power, vec_exp2(vec_load(power)));
   const Vec keep = vec_set(power[0]), take = vec_set(power[1]);
   float sums[kLanes];
   vec_store(sums, vec_fma(vec_set(sum), take, vec_mul(vec_set(*into.sum), keep)));
@@ -241,17 +285,28 @@ void merge(const AttentionState& into, const AttentionState& from, size_t n, siz
     merge_one(into.from(i, dim), from.peak[i], from.sum[i], from.out + i * dim, dim);
 }
 
+// Lane i of the result is x[i] + x[i + half] or, where i has the bit, x[i - half] - x[i].
+template <int half>
+inline Vec rotate_lanes(Vec x) {
+  float signs[kLanes];
+  for (size_t i = 0; i < kLanes; ++i) signs[i] = (i & half) == 0 ? 1.0f : -1.0f;
+  return vec_fma(x, vec_load(signs), vec_swap<half>(x));
+}
+
 void rotate(float* x, size_t dim) {
   const size_t block = dim & (~dim + 1);
-  for (size_t half = 1; half < block; half *= 2)
-    for (size_t first = 0; first < dim; first += 2 * half)
-      for (size_t i = first; i < first + half; ++i) {
-        const float a = x[i], b = x[i + half];
-        x[i] = a + b;
-        x[i + half] = a - b;
-      }
   const Vec norm = vec_set(1.0f / std::sqrt(static_cast<float>(block)));
-  for (size_t i = 0; i < dim; i += kLanes) vec_store(x + i, vec_mul(vec_load(x + i), norm));
+  for (size_t i = 0; i < dim; i += kLanes)
+    vec_store(
+        x + i,
+        vec_mul(rotate_lanes<8>(rotate_lanes<4>(rotate_lanes<2>(rotate_lanes<1>(vec_load(x + i))))), norm));
+  for (size_t half = kLanes; half < block; half *= 2)
+    for (size_t i = 0; i < dim; i += kLanes) {
+      if ((i & half) != 0) continue;
+      const Vec a = vec_load(x + i), b = vec_load(x + i + half);
+      vec_store(x + i, vec_add(a, b));
+      vec_store(x + i + half, vec_fma(b, vec_set(-1.0f), a));
+    }
 }
 
 template <int M, bool ahead>
@@ -281,7 +336,7 @@ void attend_tile(const Tile& tile, const AttentionQueries& queries, const Attent
   }
 }
 
-// The pages that the queries see, and their pieces.
+// The pages that the queries see.
 inline void see(Tile& tile, const AttentionQueries& queries, size_t n) {
   const AttentionBlock& block = *tile.block;
   uint32_t last = 0;
@@ -291,12 +346,13 @@ inline void see(Tile& tile, const AttentionQueries& queries, size_t n) {
     tile.seen[tile.pages] = seen_of(block.pages[tile.pages], last);
     ++tile.pages;
   }
-  size_t at = 0;
-  for (size_t page = 0; page < tile.pages; ++page) tile.pieces[at++] = block.keys(block.pages[page]);
-  for (size_t page = 0; page < tile.pages; ++page) tile.pieces[at++] = block.values(block.pages[page]);
-  for (size_t page = 0; page < block.next.size() && page < kTilePages; ++page)
-    tile.pieces[at++] = block.keys(block.next[page]);
-  for (const size_t end = 2 * tile.pages + 2 * kTilePages; at < end; ++at) tile.pieces[at] = tile.pieces[0];
+  if (tile.pages == 0) return;
+  const std::byte* last_values = block.values(block.pages[tile.pages - 1]);
+  for (size_t page = 0; page < tile.pages; ++page) tile.keys[page] = block.keys(block.pages[page]);
+  for (size_t page = 0; page < 2 * kBlockPages; ++page)
+    tile.values[page] = page < tile.pages ? block.values(block.pages[page]) : last_values;
+  for (size_t page = 0; page < kBlockPages; ++page)
+    tile.next[page] = page < block.next.size() ? block.next_keys(block.next[page]) : last_values;
 }
 
 template <int M, bool ahead>
@@ -326,7 +382,8 @@ void attend(const AttentionQueries& queries, const AttentionBlock& block, const 
   tile.block = &block;
   tile.dim = dim;
   tile.scores = scratch;
-  tile.out = tile.scores + kAttentionTile * kBlockPositions;
+  tile.weights = tile.scores + kAttentionTile * kBlockPositions;
+  tile.out = tile.weights + kAttentionTile * kBlockPositions;
   tile.rotated = tile.out + kAttentionTile * dim;
   tile.ranges = tile.rotated + kAttentionTile * dim;
   attend_from<kTileQueries>(0, tile, queries, state);

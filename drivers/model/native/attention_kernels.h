@@ -28,8 +28,8 @@ inline constexpr uint32_t kSectionPositions = 8 * kBlockPositions;
 // What n queries of one KV head have gathered so far. Empty: peak -inf, sum 0, out 0.
 struct AttentionState {
   float* peak = nullptr;  // [n] the largest score
-  float* sum = nullptr;   // [n] Σ e^(score - peak)
-  float* out = nullptr;   // [n][head_dim] Σ e^(score - peak) × value
+  float* sum = nullptr;   // [n] Σ 2^(score - peak)
+  float* out = nullptr;   // [n][head_dim] Σ 2^(score - peak) × value
 
   AttentionState from(size_t query, size_t head_dim) const {
     return {peak + query, sum + query, out + query * head_dim};
@@ -39,7 +39,7 @@ struct AttentionState {
 // Queries of one KV head: the query heads that share it, of one row or of several.
 struct AttentionQueries {
   size_t n = 0;
-  const float* q = nullptr;        // [n][head_dim], scaled
+  const float* q = nullptr;        // [n][head_dim], scaled by log2(e) / √head_dim
   const float* rotated = nullptr;  // the same, rotated as rotate_head() does; none where no page is in int2
   const uint32_t* last = nullptr;  // [n] the last position that each sees
 
@@ -55,8 +55,12 @@ struct AttentionBlock {
   uint32_t kv_head = 0;
   std::span<const KvSpan> pages;  // at most kBlockPages
   std::span<const KvSpan> next;   // what will be attended to next, to be fetched meanwhile; may be empty
+  uint32_t next_head = 0;
 
   const std::byte* keys(const KvSpan& s) const { return s.frame + shape.key_offset(s.tier, layer, kv_head); }
+  const std::byte* next_keys(const KvSpan& s) const {
+    return s.frame + shape.key_offset(s.tier, layer, next_head);
+  }
   const std::byte* values(const KvSpan& s) const {
     return s.frame + shape.value_offset(s.tier, layer, kv_head);
   }
@@ -79,7 +83,7 @@ struct AttentionKernels {
 
 inline constexpr size_t kAttentionTile = 4;  // queries that a kernel takes at once, at most
 constexpr size_t attention_scratch(size_t head_dim) {
-  return kAttentionTile * (kBlockPositions + 2 * head_dim) + 2 * kBlockPages * head_dim;
+  return 2 * kAttentionTile * (kBlockPositions + head_dim) + 2 * kBlockPages * head_dim;
 }
 
 // The variant of that name, which must be one of supported_kernels().

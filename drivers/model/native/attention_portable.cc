@@ -24,6 +24,14 @@ inline Vec vec_load_scale(const std::byte* p) {
   return vec_each([&](int i) { return kv_scale(static_cast<uint8_t>(p[i])); });
 }
 
+template <int half>
+Vec vec_swap(const Vec& a) {
+  return vec_each([&](int i) { return a.v[i ^ half]; });
+}
+inline Vec vec_exp2(const Vec& a) {
+  return vec_each([&](int i) { return std::exp2(a.v[i]); });
+}
+
 }  // namespace
 }  // namespace phios
 
