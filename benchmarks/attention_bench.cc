@@ -69,7 +69,8 @@ class Pages {
 // A pass of items, each with its last `rows` positions as rows.
 class Pass {
  public:
-  Pass(const Shape& shape, std::vector<std::vector<KvSpan>> contexts, uint32_t rows)
+  Pass(const Shape& shape, std::vector<std::vector<KvSpan>> contexts, uint32_t rows,
+       uint32_t attend_pages = 0)
       : shape_(shape),
         contexts_(std::move(contexts)),
         pool_(kThreads),
@@ -84,7 +85,7 @@ class Pass {
     for (float& x : q_) x = normal(random);
     for (const auto& kv : contexts_) {
       const uint32_t end = kv.back().first_pos + kv.back().n;
-      items_.push_back({.tokens = tokens_, .first_pos = end - rows, .kv = kv});
+      items_.push_back({.tokens = tokens_, .first_pos = end - rows, .kv = kv, .attend_pages = attend_pages});
     }
   }
   void run() {
@@ -196,6 +197,19 @@ void BM_DecodeShared(benchmark::State& state) {
           uint64_t{kSequences} * (n + kOwn));
 }
 BENCHMARK(BM_DecodeShared)->Arg(800)->Arg(1024)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// One sequence at 32k; arguments: tier, pages that each head chooses (0: it reads all).
+void BM_DecodeChosen(benchmark::State& state) {
+  constexpr uint32_t kPositions = 32768, kPages = kPositions / PHI_PAGE_TOKENS;
+  const auto tier = static_cast<KvTier>(state.range(0));
+  const auto chosen = static_cast<uint32_t>(state.range(1));
+  const Pages pages(kLarge.kv, kPages, tier);
+  std::vector<std::vector<KvSpan>> contexts(1);
+  pages.view(0, 0, kPositions, contexts[0]);
+  Pass pass(kLarge, std::move(contexts), 1, chosen);
+  measure(state, kLarge, pass, kPages, tier, kPositions);
+}
+BENCHMARK(BM_DecodeChosen)->ArgsProduct({{0, 2}, {0, 205}})->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // A chunk of 512 positions at the end of a context; arguments: context, tier.
 void BM_Prefill(benchmark::State& state) {

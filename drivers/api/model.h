@@ -72,6 +72,9 @@ struct PassItem {
   bool want_logits = true;  // of the last position
   bool want_all_logits =
       false;  // of every position: tail.on_logits is called once for each, in order, by one thread
+  // 0: every page is attended to. Else the first pages, the newest, and for each KV head so many of the
+  // others, chosen by an upper bound of their scores (Quest, arXiv 2406.10774).
+  uint32_t attend_pages = 0;
   bool want_hidden = false;  // the mean of the last hidden states (after the final norm) instead of logits
 };
 

@@ -20,6 +20,7 @@ constexpr double kTasksPerWorker = 4;
 constexpr double kTaskNanos = 4000;        // a shorter task is joined with another
 constexpr double kNanosPerChannel = 0.03;  // of one position and query
 constexpr double kNanosPerQuery = 50;
+constexpr double kBoundShare = 0.15;  // what the bound of a page costs, beside attention to it
 
 bool same_page(const KvSpan& a, const KvSpan& b) {
   return a.frame == b.frame && a.tier == b.tier && a.first_pos == b.first_pos && a.n == b.n;
@@ -111,7 +112,6 @@ void Attention::make_members() {
                                                 &KvSpan::frame, &KvSpan::frame);
   };
   std::ranges::stable_sort(members_, before);
-  const uint32_t most_rows = std::max(1u, most_queries_ / group_);
   const size_t whole = members_.size();
   for (size_t i = 0; i < whole; ++i) {
     const Member m = members_[i];
@@ -119,11 +119,15 @@ void Attention::make_members() {
     find_blocks(m.item, rows_[m.first_row + m.n_rows - 1].position);
     const std::span<const KvSpan> kv = items_[m.item].kv;
     const bool rotated = std::ranges::any_of(kv, kv_rotated, &KvSpan::tier);
+    const uint32_t chosen = items_[m.item].attend_pages;
+    const bool chooses = chosen > 0 && kv.size() > kFirstPages + chosen + kNewestPages;
+    const uint32_t most_rows = chooses ? 1 : std::max(1u, most_queries_ / group_);
     for (uint32_t at = 0; at < m.n_rows; at += most_rows) {
       Member piece = m;
       piece.first_row += at;
       piece.n_rows = std::min(most_rows, m.n_rows - at);
       piece.rotated = rotated;
+      piece.chosen = chooses ? chosen : 0;
       piece.first_block = first_block;
       const uint32_t last = rows_[piece.first_row + piece.n_rows - 1].position;
       const auto sees = [&](const Block& b) { return kv[b.first].first_pos <= last; };
@@ -143,6 +147,7 @@ void Attention::count_shared() {
   for (size_t i = 1; i < members_.size(); ++i) {
     const Member& before = members_[i - 1];
     Member& m = members_[i];
+    if (before.chosen > 0 || m.chosen > 0) continue;
     const uint32_t most = std::min(before.n_blocks, m.n_blocks);
     m.shared = before.item == m.item ? most : 0;
     while (m.shared < most && same_block(before, m, m.shared)) ++m.shared;
@@ -150,8 +155,10 @@ void Attention::count_shared() {
 }
 
 double Attention::nanos(const Member& m) const {
-  return queries(m) * shape_.n_kv_heads *
-         (kNanosPerQuery + kNanosPerChannel * m.n_blocks * kBlockPositions * shape_.head_dim);
+  double positions = double{kBlockPositions} * m.n_blocks;
+  if (m.chosen > 0)
+    positions = positions * kBoundShare + double{PHI_PAGE_TOKENS} * (kFirstPages + m.chosen + kNewestPages);
+  return queries(m) * shape_.n_kv_heads * (kNanosPerQuery + kNanosPerChannel * positions * shape_.head_dim);
 }
 
 // Members go together into a task until it is long enough, and longer if they share pages: its heads can
@@ -168,13 +175,14 @@ void Attention::make_tasks(unsigned workers) {
     for (last = first; last < members_.size(); ++last) {
       const Member& m = members_[last];
       const double most = m.shared * 2 >= m.n_blocks ? target * all_heads : target;
-      if (last > first && (n_queries + queries(m) > most_queries_ || cost + nanos(m) > most)) break;
+      const bool alone = m.chosen > 0 || members_[first].chosen > 0;
+      if (last > first && (alone || n_queries + queries(m) > most_queries_ || cost + nanos(m) > most)) break;
       n_queries += queries(m);
       cost += nanos(m);
     }
     const auto tasks = static_cast<uint32_t>(std::ceil(cost / target));
     const uint32_t heads = std::clamp(kTaskStates / n_queries, 1u, all_heads);  // that fit a task
-    if (last == first + 1 && tasks > 1) {
+    if (last == first + 1 && tasks > 1 && members_[first].chosen == 0) {
       split(first, tasks, heads);
       continue;
     }
@@ -277,6 +285,10 @@ void Attention::work(const Task& task, uint32_t layer, const Matrix& q, const Ma
   const Job job{task, n_queries, layer, out, w};
   gather(job, q);
   w.total.clear(0, job.at(task.last_head, 0));
+  if (members_[task.first].chosen > 0) {
+    for (uint32_t head = task.first_head; head < task.last_head; ++head) attend_chosen(job, head);
+    return;
+  }
   attend(
       job,
       {.first = task.first, .last = task.last, .query = 0, .n_queries = n_queries, .block = task.first_block},

@@ -23,6 +23,10 @@ namespace phios {
 
 class Attention {
  public:
+  // Pages that are attended to in any case when a row chooses among its pages.
+  static constexpr uint32_t kFirstPages = 4;
+  static constexpr uint32_t kNewestPages = 16;
+
   // Rows of floats at a fixed stride.
   struct Matrix {
     float* data = nullptr;
@@ -64,6 +68,7 @@ class Attention {
     uint32_t first_block = 0, n_blocks = 0;  // in blocks_; those that the last row sees
     uint32_t shared = 0;                     // leading blocks that are also those of the member before
     bool rotated = false;                    // some page holds rotated heads
+    uint32_t chosen = 0;                     // pages that each head chooses; 0: it sees all
   };
   // Members [first, last), heads [first_head, last_head), of all blocks or of [first_block, last_block).
   struct Task {
@@ -93,6 +98,9 @@ class Attention {
     std::vector<float> q, rotated, scratch;
     std::vector<uint32_t> last;
     States total, section;
+    std::vector<float> bounds;  // of the pages at hand
+    std::vector<uint32_t> order;
+    std::vector<KvSpan> pages;
   };
   // A task at work. Its queries lie [head][query].
   struct Job {
@@ -128,6 +136,8 @@ class Attention {
   void gather(const Job& job, const Matrix& q) const;
   void attend(const Job& job, Path path, std::span<const KvSpan> after);
   void attend_block(const Job& job, const Path& path, std::span<const KvSpan> next);
+  void attend_chosen(const Job& job, uint32_t head);
+  void choose_pages(const Job& job, uint32_t head);
   void begin_section(const Job& job, Path& path);
   void end_section(const Job& job, const Path& path);
   void merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w);

@@ -82,6 +82,7 @@ const AttentionKernels kAttentionAvx2 = {.name = "avx2",
                                          .attend = attend,
                                          .merge = merge,
                                          .finish = finish,
+                                         .bound = bound,
                                          .rotate = rotate,
                                          .key_ranges = key_ranges};
 

@@ -67,6 +67,7 @@ const AttentionKernels kAttentionAvx512 = {.name = "avx512",
                                            .attend = attend,
                                            .merge = merge,
                                            .finish = finish,
+                                           .bound = bound,
                                            .rotate = rotate,
                                            .key_ranges = key_ranges};
 

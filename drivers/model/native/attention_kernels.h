@@ -58,6 +58,9 @@ struct AttentionBlock {
   uint32_t next_head = 0;
 
   const std::byte* keys(const KvSpan& s) const { return s.frame + shape.key_offset(s.tier, layer, kv_head); }
+  const std::byte* ranges(const KvSpan& s) const {
+    return s.frame + shape.key_range_offset(s.tier, layer, kv_head);
+  }
   const std::byte* next_keys(const KvSpan& s) const {
     return s.frame + shape.key_offset(s.tier, layer, next_head);
   }
@@ -75,6 +78,9 @@ struct AttentionKernels {
   void (*merge)(const AttentionState& into, const AttentionState& from, size_t n, size_t head_dim);
   // out[query] = the state's normalised output; zeros where a query saw nothing.
   void (*finish)(const AttentionState& state, size_t query, size_t head_dim, float* out);
+  // bounds[page] = no less than the largest score of the page's keys for any of the queries, by the ranges of
+  // its channels. The block may have any number of pages, all of them full.
+  void (*bound)(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds);
   // rotate_head() of the codec.
   void (*rotate)(float* x, size_t head_dim);
   // write_key_ranges() of the codec.

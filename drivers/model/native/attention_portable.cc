@@ -43,6 +43,7 @@ const AttentionKernels kAttentionPortable = {.name = "portable",
                                              .attend = attend,
                                              .merge = merge,
                                              .finish = finish,
+                                             .bound = bound,
                                              .rotate = rotate,
                                              .key_ranges = key_ranges};
 

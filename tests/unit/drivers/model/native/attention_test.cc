@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <set>
 
 #include "kernel/base/half.h"
 #include "mm/codec.h"
@@ -37,6 +38,11 @@ class Frames {
             key(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
             value(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
           }
+    for (uint32_t i = 0; i < shape_.n_layers * shape_.n_kv_heads; ++i) {
+      const uint32_t layer = i / shape_.n_kv_heads, head = i % shape_.n_kv_heads;
+      write_key_ranges(&key(f16, layer, head, 0, 0), shape_.head_dim,
+                       f16 + shape_.key_range_offset(KvTier::kF16, layer, head));
+    }
     if (tier == KvTier::kF16) return {f16, tier, first_pos, n};
     std::byte* cold = allocate(shape_.frame_bytes(tier));
     encode_frame(shape_, f16, n, tier, cold);
@@ -102,11 +108,12 @@ struct Item {
   std::vector<KvSpan> kv;
   uint32_t rows = 1;
   uint32_t seed = 1;  // of its queries
+  uint32_t attend_pages = 0;
 
   uint32_t end() const { return kv.back().first_pos + kv.back().n; }
 };
 
-struct Setup {
+struct Rig {
   const AttentionKernels& kernels;
   KvShape shape;
   uint32_t n_heads;
@@ -117,7 +124,7 @@ struct Setup {
 };
 
 // Queries are drawn for each position, so that a chunk and single rows have the same.
-std::vector<float> query(const Setup& s, const Item& item, uint32_t position) {
+std::vector<float> query(const Rig& s, const Item& item, uint32_t position) {
   std::mt19937 random(item.seed * 7919 + position);
   std::normal_distribution<float> normal;
   std::vector<float> q(s.width());
@@ -126,15 +133,17 @@ std::vector<float> query(const Setup& s, const Item& item, uint32_t position) {
 }
 
 // Rows of outputs, item after item.
-std::vector<std::vector<float>> attend(const Setup& s, std::span<const Item> items) {
+std::vector<std::vector<float>> attend(const Rig& s, std::span<const Item> items) {
   WorkerPool pool(s.threads);
   Attention attention(s.kernels, s.shape, s.n_heads, pool.threads());
   std::vector<PassItem> pass;
   std::vector<float> q;
   std::vector<Token> tokens(1024);
   for (const Item& item : items)
-    pass.push_back(
-        {.tokens = std::span(tokens).first(item.rows), .first_pos = item.end() - item.rows, .kv = item.kv});
+    pass.push_back({.tokens = std::span(tokens).first(item.rows),
+                    .first_pos = item.end() - item.rows,
+                    .kv = item.kv,
+                    .attend_pages = item.attend_pages});
   attention.begin(pass);
   size_t n = 0;
   for (uint32_t i = 0; i < items.size(); ++i)
@@ -155,7 +164,7 @@ std::vector<std::vector<float>> attend(const Setup& s, std::span<const Item> ite
   return rows;
 }
 
-void expect_reference(const Setup& s, const Frames& frames, const Item& item, double tolerance) {
+void expect_reference(const Rig& s, const Frames& frames, const Item& item, double tolerance) {
   const auto rows = attend(s, {&item, 1});
   const uint32_t group = s.n_heads / s.shape.n_kv_heads, dim = s.shape.head_dim;
   for (uint32_t r = 0; r < item.rows; ++r) {
@@ -248,6 +257,86 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
         alone.kv.back().n = std::min(alone.kv.back().n, end - alone.kv.back().first_pos);
         EXPECT_EQ(attend({kernels(), shape, 6}, {&alone, 1})[0], together[row]) << threads << " " << row;
       }
+  }
+}
+
+// The upper bound of a page's scores for one query, by the ranges of its channels.
+float bound(const KvShape& shape, const KvSpan& span, uint32_t head, std::vector<float> q) {
+  if (kv_rotated(span.tier)) rotate_head(q);
+  const std::byte* ranges = span.frame + shape.key_range_offset(span.tier, 0, head);
+  double sum = 0;
+  for (uint32_t c = 0; c < shape.head_dim; ++c) {
+    const auto scale = static_cast<double>(kv_scale(static_cast<uint8_t>(ranges[c])));
+    const int zero = static_cast<int8_t>(ranges[shape.head_dim + c]);
+    const auto x = static_cast<double>(q[c]);
+    sum += std::max(x * scale * zero, x * scale * (zero + kRangeSteps));
+  }
+  return static_cast<float>(sum);
+}
+
+// Each KV head attends to the first pages, the newest, and those of the largest bound for any of its queries.
+TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
+  constexpr uint32_t kPages = 75, kChosen = 7, kGroup = 3;
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
+  Frames frames(shape);
+  Item item{.kv = {}, .rows = 2, .seed = 5, .attend_pages = kChosen};
+  for (uint32_t page = 0; page < kPages; ++page)
+    item.kv.push_back(frames.add(kTiers[page % 4], page * kTokens));
+  item.kv.push_back(frames.add(KvTier::kF16, kPages * kTokens, 5));
+  const Rig rig{kernels(), shape, 2 * kGroup};
+  const auto rows = attend(rig, {&item, 1});
+  for (uint32_t r = 0; r < 2; ++r) {
+    const uint32_t position = item.end() - 2 + r;
+    const std::vector<float> q = query(rig, item, position);
+    for (uint32_t head = 0; head < 2; ++head) {
+      std::vector<std::pair<float, uint32_t>> bounds;
+      for (uint32_t page = Attention::kFirstPages; page < item.kv.size() - Attention::kNewestPages; ++page) {
+        float most = -INFINITY;
+        for (uint32_t g = 0; g < kGroup; ++g) {
+          const float* from = q.data() + (head * kGroup + g) * 64;
+          most = std::max(most, bound(shape, item.kv[page], head, {from, from + 64}));
+        }
+        bounds.emplace_back(-most, page);
+      }
+      std::ranges::sort(bounds);
+      std::set<uint32_t> kept;
+      for (uint32_t i = 0; i < kChosen; ++i) kept.insert(bounds[i].second);
+      std::vector<KvSpan> seen;
+      for (uint32_t page = 0; page < item.kv.size(); ++page)
+        if (page < Attention::kFirstPages || page >= item.kv.size() - Attention::kNewestPages ||
+            kept.contains(page))
+          seen.push_back(item.kv[page]);
+      for (uint32_t h = head * kGroup; h < (head + 1) * kGroup; ++h)
+        EXPECT_LT(relative_error(std::span(rows[r]).subspan(size_t{h} * 64, 64),
+                                 frames.reference(seen, 0, head, q.data() + size_t{h} * 64, position)),
+                  tolerance_of(KvTier::kInt2));
+    }
+  }
+}
+
+TEST_P(EveryVariant, ChoosingDependsOnTheRowAlone) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
+  Frames frames(shape);
+  std::vector<Item> items(3);
+  for (uint32_t page = 0; page < 200; ++page) {
+    const KvSpan shared = frames.add(kTiers[page % 3], page * kTokens);
+    for (Item& item : items) item.kv.push_back(shared);
+  }
+  for (uint32_t i = 0; i < 3; ++i) items[i].seed = i + 1, items[i].rows = 1 + i;
+  items[0].attend_pages = 1000;  // all of them
+  items[1].attend_pages = items[2].attend_pages = 20;
+  for (const unsigned threads : {1u, 3u}) {
+    const auto together = attend({kernels(), shape, 4, threads}, items);
+    Item all = items[0];
+    all.attend_pages = 0;
+    EXPECT_EQ(attend({kernels(), shape, 4}, {&all, 1})[0], together[0]);
+    for (uint32_t r = 0; r < 5; ++r) {
+      Item alone = items[r < 2 ? 1 : 2];
+      const uint32_t later = r < 2 ? 1 - r : 4 - r;  // rows of the chunk behind this one
+      alone.rows = 1;
+      alone.kv.back().n -= later;
+      EXPECT_EQ(attend({kernels(), shape, 4}, {&alone, 1})[0], together[1 + r]) << r;
+    }
   }
 }
 
