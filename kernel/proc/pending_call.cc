@@ -4,25 +4,28 @@
 
 namespace phios {
 
-void PendingCall::complete_with(const std::function<Outcome()>& act) {
+bool PendingCall::claim() {
+  std::lock_guard lock(mutex_);
+  return !std::exchange(finished_, true);
+}
+
+void PendingCall::complete(Outcome outcome) {
+  if (claim()) deliver(std::move(outcome));
+}
+
+void PendingCall::deliver(Outcome outcome) {
   OutcomeDone done;
   OpRef op;
   Runtime::TimerId timer = 0;
   {
     std::lock_guard lock(mutex_);
-    if (finished_) return;
-    finished_ = true;
     done = std::move(done_);
     op = std::move(op_);
     timer = std::exchange(timer_, 0);
   }
   if (timer != 0) runtime_.cancel_timer(timer);
   if (op) op->cancel();
-  done(act());
-}
-
-void PendingCall::complete(Outcome outcome) {
-  complete_with([&] { return std::move(outcome); });
+  done(std::move(outcome));
 }
 
 void PendingCall::set_deadline(Nanos deadline, std::string what) {

@@ -27,9 +27,10 @@ class PendingCall : public std::enable_shared_from_this<PendingCall> {
   PendingCall(Runtime& runtime, OutcomeDone done) : runtime_(runtime), done_(std::move(done)) {}
 
   void complete(Outcome outcome);
-  // What only the call that wins may do: `act` runs if nothing has ended the call before, and gives its
-  // outcome.
-  void complete_with(const std::function<Outcome()>& act);
+  // The two halves of complete(), for what only the call that wins may do (a child is reaped once, a context
+  // replaced by the call that was not ended meanwhile): true for the one that claims; it must deliver.
+  bool claim();
+  void deliver(Outcome outcome);
   void answer(Result<Reply> reply) { complete({std::move(reply), false}); }
   void answer(std::string word) { complete({Reply{{std::move(word)}}, false}); }
   void leave() { complete({Reply{}, true}); }

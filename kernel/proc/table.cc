@@ -208,6 +208,7 @@ void ProcessTable::wait(const ProcessRef& parent, std::optional<Pid> wanted, Pen
       has_child = true;
       const ProcessRef child = find_locked(pid);
       if (child->state() == ProcessState::kZombie) {
+        if (!call->claim()) return;
         reaped = reap_locked(pid);
         break;
       }
@@ -217,7 +218,7 @@ void ProcessTable::wait(const ProcessRef& parent, std::optional<Pid> wanted, Pen
       return;
     }
   }
-  if (reaped) return call->answer(exit_reply(*reaped));
+  if (reaped) return call->deliver({exit_reply(*reaped), false});
   call->answer(fail(ErrorCode::ECHILD_, wanted ? fmt::format("{}: no child of this process", wanted->value)
                                                : "no children to wait for"));
 }
@@ -249,21 +250,23 @@ void ProcessTable::on_finished(const ProcessRef& process) {
       keep = reap_locked(process->pid());
     } else if (parent) {
       for (auto it = parent->waiters_.begin(); it != parent->waiters_.end();) {
-        if (it->call->done()) {
-          it = parent->waiters_.erase(it);
-        } else if (!it->pid || *it->pid == process->pid()) {
-          waiter = std::move(it->call);
-          parent->waiters_.erase(it);
-          keep = reap_locked(process->pid());
-          break;
-        } else {
+        const bool meant = !it->pid || *it->pid == process->pid();
+        if (!meant && !it->call->done()) {
           ++it;
+          continue;
         }
+        const PendingRef call = std::move(it->call);
+        it = parent->waiters_.erase(it);
+        if (!meant || !call->claim())
+          continue;  // timed out or interrupted: the status stays for another WAIT
+        waiter = call;
+        keep = reap_locked(process->pid());
+        break;
       }
     }
     gone_.notify_all();
   }
-  if (waiter) waiter->answer(exit_reply(*process));
+  if (waiter) waiter->deliver({exit_reply(*process), false});
 }
 
 size_t ProcessTable::shut_down(Nanos timeout) {

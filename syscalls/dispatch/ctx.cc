@@ -59,15 +59,14 @@ void save(const Invocation& in) {
 // The process goes on in the loaded context; nothing happens when the call was ended meanwhile.
 void take_context(const Invocation& in, std::shared_ptr<const SavedContext> saved) {
   const std::shared_ptr<Body> body = in.process->body();
-  in.pending->complete_with([&]() -> Outcome {
-    auto* prompt = dynamic_cast<PromptBody*>(body.get());
-    if (prompt) {
-      prompt->set_context(std::move(saved));
-    } else {
-      context_of(in).replace_context(saved->context);
-    }
-    return {Reply{}, prompt != nullptr};
-  });
+  if (!in.pending->claim()) return;
+  auto* prompt = dynamic_cast<PromptBody*>(body.get());
+  if (prompt) {
+    prompt->set_context(std::move(saved));
+  } else {
+    context_of(in).replace_context(saved->context);
+  }
+  in.pending->deliver({Reply{}, prompt != nullptr});
 }
 
 void load(const Invocation& in) {

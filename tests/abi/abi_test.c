@@ -1,5 +1,6 @@
 /* A C program that links libphios: calls, errors, a model's own calls, spawn, fork, wait, limits, channels.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,26 @@ static void test_processes(phi_proc* proc) {
   CHECK(phi_proc_start(proc, &options, &pid) == PHI_OK);
   CHECK(wait_for(proc, pid, value, sizeof value, error, sizeof error) == PHI_OK);
   CHECK(strcmp(error, "EPERM") == 0);
+}
+
+static int brief_main(phi_proc* self, void* arg) {
+  return phi_proc_sleep(self, (int64_t)(intptr_t)arg % 3, phi_now() + soon);
+}
+
+/* A WAIT that gives up as its child ends may not take the child's status with it. */
+static void test_wait_that_times_out(phi_proc* proc) {
+  for (intptr_t i = 0; i < 200; i++) {
+    phi_spawn_options options = {0};
+    options.entry = brief_main;
+    options.arg = (void*)i;
+    phi_pid pid = 0;
+    CHECK(phi_proc_start(proc, &options, &pid) == PHI_OK);
+    phi_status status = PHI_ETIMEDOUT_;
+    for (int tries = 0; status == PHI_ETIMEDOUT_ && tries < 10000; tries++)
+      status = phi_syscall(proc, PHI_SYS_proc_wait, (const phi_arg[]){{"any"}, {"1"}}, 2, phi_now() + soon,
+                           NULL, 0, NULL);
+    CHECK(status == PHI_OK);
+  }
 }
 
 /* A program whose form leaves no choice: what its model emits is the same for every model. */
@@ -258,6 +279,7 @@ int main(void) {
   CHECK(strcmp(phi_error_name(PHI_ENOENT_), "ENOENT") == 0);
   test_cells(proc);
   test_processes(proc);
+  test_wait_that_times_out(proc);
   test_model_calls(proc);
   test_channels(proc);
   test_signals(proc);
