@@ -20,7 +20,7 @@ enum class EventKind : uint16_t {
   kSpawn,      // a: parent pid
   kExit,       // a: exit status (0, or an ErrorCode)
   kReady,      // becomes runnable; a: reason
-  kRun,        // first instruction after a wait for the run queue; a: nanoseconds waited
+  kRun,        // runs after a wait for a reactor, or for a place in a pass; a: nanoseconds waited
   kWait,       // parks; a: WaitReason
   kTrap,       // a complete frame; a: call number, b: call sequence number
   kReturn,     // its answer; a: call number, b: ErrorCode or 0, c: nanoseconds from trap to answer

@@ -128,8 +128,10 @@ phi_status phi_syscall(phi_proc* proc, uint32_t number, const phi_arg* args, siz
   // On the heap and shared: the completing thread may still be inside wake() when this one has gone on.
   auto answer = std::make_shared<Answer>();
   process.kernel().dispatcher().dispatch(proc->process, std::move(*call), deadline_ns,
-                                         [answer](phios::Outcome outcome) {
+                                         [answer, &process](phios::Outcome outcome) {
                                            answer->outcome = std::move(outcome);
+                                           if (process.state() == phios::ProcessState::kWaiting)
+                                             process.set_state(phios::ProcessState::kReady);
                                            answer->waiter.wake();
                                          });
   answer->waiter.await();

@@ -51,9 +51,16 @@ uint64_t Process::random(uint64_t n) {
 void Process::set_state(ProcessState state) {
   if (state_.load(std::memory_order_relaxed) == ProcessState::kZombie) return;
   state_.store(state, std::memory_order_relaxed);
+  const Nanos ready_since = ready_since_.exchange(0, std::memory_order_relaxed);
   switch (state) {
     case ProcessState::kReady:
+      ready_since_.store(kernel_.env().now(), std::memory_order_relaxed);
       kernel_.trace().emit(EventKind::kReady, pid_.value);
+      break;
+    case ProcessState::kRunning:
+      if (ready_since == 0) break;
+      kernel_.trace().emit(EventKind::kRun, pid_.value,
+                           static_cast<uint64_t>(kernel_.env().now() - ready_since));
       break;
     case ProcessState::kWaiting:
     case ProcessState::kStopped:

@@ -138,6 +138,7 @@ class Process : public std::enable_shared_from_this<Process> {
   std::atomic<uint64_t> children_started_{0};
   std::atomic<uint64_t> random_drawn_{0};
   std::atomic<ProcessState> state_{ProcessState::kNew};
+  std::atomic<Nanos> ready_since_{0};  // when it became ready for a reactor; 0: it is not
   std::atomic<bool> ending_{false}, stopped_{false}, finished_{false};
   mutable std::mutex mutex_;  // guards what follows
   ProcessRef parent_;

@@ -44,7 +44,6 @@ Result<Matcher> PromptBody::make_matcher() const {
 }
 
 void PromptBody::start() {
-  process_.set_state(ProcessState::kReady);
   if (forked_) return step_->on_outcome({Reply{{fork_answer_}}, false});
   Result<std::string> base = render(program().base);
   if (!base) return on_error(std::move(base).error());

@@ -1,6 +1,7 @@
 #include "kernel/sched/batcher.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace phios {
 
@@ -14,6 +15,7 @@ Batcher::~Batcher() { stop(); }
 
 void Batcher::enqueue(Sequence& sequence) noexcept {
   sequence.enqueued_at = env_.now();
+  sequence.waits_to_run = true;
   Sequence* head = inbox_.load(std::memory_order_relaxed);
   do {
     sequence.next_in_inbox = head;
@@ -87,6 +89,8 @@ bool Batcher::run_pass() {
         sequence->left();
         continue;
       }
+      if (std::exchange(sequence->waits_to_run, false))
+        trace_.emit(EventKind::kRun, item.sequence, static_cast<uint64_t>(begin - sequence->enqueued_at));
       positions += item.tokens.size();
       items_.push_back(item);
       item_owner_.push_back(slot.candidate);

@@ -34,6 +34,7 @@ class Sequence {
 
   Sequence* next_in_inbox = nullptr;  // the batcher's own link
   int64_t enqueued_at = 0;
+  bool waits_to_run = false;  // no pass has taken it yet since it was enqueued
 };
 
 }  // namespace phios

@@ -49,7 +49,6 @@ void Profile::poll() { system_.kernel().trace().collect(cursor_, events_); }
 Profile::Numbers Profile::count() const {
   Numbers n;
   std::vector<double> waits;
-  std::map<uint64_t, Nanos> ready;
   for (const Event& e : events_) {
     switch (e.kind) {
       case EventKind::kSpawn:
@@ -58,14 +57,8 @@ Profile::Numbers Profile::count() const {
       case EventKind::kTrap:
         n.traps++;
         break;
-      case EventKind::kReady:
-        ready[e.pid] = e.at;
-        break;
       case EventKind::kRun:
-        if (const auto it = ready.find(e.pid); it != ready.end()) {
-          waits.push_back(static_cast<double>(e.at - it->second) / 1e3);
-          ready.erase(it);
-        }
+        waits.push_back(static_cast<double>(e.a) / 1e3);
         break;
       case EventKind::kReturn: {
         auto& [calls, ms] = n.calls[call_name(e.a)];
