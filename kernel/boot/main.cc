@@ -1,7 +1,4 @@
 // phios: the command.
-#include <fmt/core.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstring>
 
@@ -9,18 +6,6 @@
 #include "kernel/boot/cmd/command.h"
 
 namespace phios {
-
-int report(const Error& error) {
-  fmt::print(stderr, "phios: {} ({})\n", error.message, error_name(error.code));
-  switch (error.code) {
-    case ErrorCode::EINVAL_:
-    case ErrorCode::EPARSE_:
-    case ErrorCode::ETOOBIG_:
-      return kExitUsage;
-    default:
-      return kExitFailed;
-  }
-}
 
 namespace {
 
@@ -58,6 +43,7 @@ int run(int argc, char** argv) {
   add_program_commands(app, context);
   add_data_commands(app, context);
   add_model_commands(app, context);
+  add_perplexity_command(app, context);
   add_eval_command(app, context);
   add_bench_command(app, context);
   try {

@@ -141,21 +141,13 @@ Result<int> decode(const CommandContext& context, uint32_t processes, double sec
   return 0;
 }
 
-template <class Run>
-auto callback(CommandContext& context, Run run) {
-  return [&context, run] {
-    const Result<int> status = run();
-    context.status = status ? *status : report(status.error());
-  };
-}
-
 }  // namespace
 
 void add_bench_command(CLI::App& app, CommandContext& context) {
   CLI::App* bench = app.add_subcommand("bench", "what the kernel costs, beside floors of the same run");
   bench->require_subcommand(1);
   bench->add_subcommand("sched", "fibers, calls, processes and forks")
-      ->callback(callback(context, [&context] { return sched(context); }));
+      ->callback(command_callback(context, [&context] { return sched(context); }));
   struct Options {
     uint32_t batch = 64;
     double seconds = 2;
@@ -167,7 +159,7 @@ void add_bench_command(CLI::App& app, CommandContext& context) {
   command->add_option("--seconds", o->seconds, "to measure for")
       ->check(CLI::Range(0.1, 600.0))
       ->capture_default_str();
-  command->callback(callback(context, [&context, o] { return step(context, o->batch, o->seconds); }));
+  command->callback(command_callback(context, [&context, o] { return step(context, o->batch, o->seconds); }));
   command = bench->add_subcommand("decode", "tokens a second of one process and of many, in turn");
   command->add_option("--processes", o->batch, "of the many")
       ->check(CLI::Range(2, 4096))
@@ -175,7 +167,8 @@ void add_bench_command(CLI::App& app, CommandContext& context) {
   command->add_option("--seconds", o->seconds, "for each of the two")
       ->check(CLI::Range(0.1, 600.0))
       ->capture_default_str();
-  command->callback(callback(context, [&context, o] { return decode(context, o->batch, o->seconds); }));
+  command->callback(
+      command_callback(context, [&context, o] { return decode(context, o->batch, o->seconds); }));
 }
 
 }  // namespace phios

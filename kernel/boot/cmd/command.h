@@ -5,6 +5,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +26,28 @@ struct CommandContext {
 
 // Prints "phios: message" to standard error; the exit code that goes with the error.
 int report(const Error& error);
+// What a command's callback does: runs it, and sets context.status to its exit code or its error's.
+std::function<void()> command_callback(CommandContext& context, std::function<Result<int>()> run);
+
+// The whole of a file, or of standard input for "-". ENOENT_, ETOOBIG_ past 64 MiB.
+Result<std::string> read_text(const std::string& path);
+
+// "windows 3 of 20" on standard error where that is a terminal, a few times a second; gone when it is
+// destroyed.
+class ProgressLine {
+ public:
+  ProgressLine(std::string what, size_t all);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  void show(size_t done);
+
+ private:
+  std::string what_;
+  size_t all_;
+  bool terminal_;
+  std::chrono::steady_clock::time_point shown_{};
+};
 
 // Each adds one command to the app; its callback sets context.status.
 void add_run_commands(CLI::App& app, CommandContext& context);      // run, ask
@@ -31,8 +55,9 @@ void add_tour_command(CLI::App& app, CommandContext& context);      // tour
 void add_shell_command(CLI::App& app, CommandContext& context);     // sh
 void add_program_commands(CLI::App& app, CommandContext& context);  // new, check
 void add_model_commands(CLI::App& app, CommandContext& context);    // model info, tokenize, generate
-void add_data_commands(CLI::App& app, CommandContext& context);     // index, solver
-void add_eval_command(CLI::App& app, CommandContext& context);      // eval
-void add_bench_command(CLI::App& app, CommandContext& context);     // bench
+void add_perplexity_command(CLI::App& app, CommandContext& context);
+void add_data_commands(CLI::App& app, CommandContext& context);  // index, solver
+void add_eval_command(CLI::App& app, CommandContext& context);   // eval
+void add_bench_command(CLI::App& app, CommandContext& context);  // bench
 
 }  // namespace phios

@@ -1,7 +1,6 @@
 #include "kernel/boot/cmd/eval.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -21,11 +20,9 @@ Result<std::vector<std::string>> read_lines(const std::string& path) {
 
 void run_batch(const Batch& batch) {
   constexpr auto kPoll = std::chrono::microseconds(200);
-  constexpr auto kProgress = std::chrono::milliseconds(200);
-  const bool terminal = isatty(STDERR_FILENO) != 0;
   std::vector<size_t> running;
   size_t next = 0, done = 0;
-  auto shown = std::chrono::steady_clock::now();
+  ProgressLine progress(batch.what, batch.count);
   while (done < batch.count) {
     while (running.size() < batch.window && next < batch.count) {
       batch.start(next);
@@ -35,19 +32,8 @@ void run_batch(const Batch& batch) {
     std::erase_if(running, [&](size_t i) { return batch.finished(i); });
     done += before - running.size();
     if (running.size() == before) std::this_thread::sleep_for(kPoll);
-    if (terminal && std::chrono::steady_clock::now() - shown > kProgress) {
-      shown = std::chrono::steady_clock::now();
-      fmt::print(stderr, "\r{} {} of {}", batch.what, done, batch.count);
-    }
+    progress.show(done);
   }
-  if (terminal) fmt::print(stderr, "\r\x1b[K");
-}
-
-std::function<void()> eval_callback(CommandContext& context, std::function<Result<int>()> run) {
-  return [&context, run = std::move(run)] {
-    const Result<int> status = run();
-    context.status = status ? *status : report(status.error());
-  };
 }
 
 void add_eval_command(CLI::App& app, CommandContext& context) {

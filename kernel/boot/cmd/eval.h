@@ -55,7 +55,4 @@ struct Batch {
 };
 void run_batch(const Batch& batch);
 
-// Wraps a command: its status, or the error's report.
-std::function<void()> eval_callback(CommandContext& context, std::function<Result<int>()> run);
-
 }  // namespace phios

@@ -50,8 +50,9 @@ Result<Emitted> collect_frames(System& system, const FramesOptions& options) {
                [&](size_t i) {
                  probes[i] = std::make_unique<FrameProbe>(system, budget);
                  prompt.section = fmt::format("{}\n", base + i);
-                 Status s = probes[i]->start(prompt, PHI_FRAME_MAX + 8, {.temperature = options.temperature},
-                                             derive_seed(options.seed, base + i));
+                 Status s = probes[i]->start(prompt, {.max_tokens = PHI_FRAME_MAX + 8,
+                                                      .sampling = {.temperature = options.temperature},
+                                                      .seed = derive_seed(options.seed, base + i)});
                  if (!s) started = std::move(s);
                },
                [&](size_t i) {
@@ -127,7 +128,7 @@ void add_eval_frames(CLI::App& eval, CommandContext& context) {
   command->add_option("--n", o->n, "frames")->capture_default_str();
   command->add_option("--temp", o->temperature, "of the sampling")->capture_default_str();
   command->add_option("--case-seed", o->seed, "of the sampling")->capture_default_str();
-  command->callback(eval_callback(context, [o, &context] { return run(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -20,7 +20,7 @@ constexpr int64_t kProgramTokens = 16384;  // of one random program: a wrong jum
 struct IsaOptions {
   size_t programs = 0, window = 64, show = 10;
   uint64_t seed = 20250217;
-  bool list = false, rules = true;
+  bool list = false, rules = true, operands_of_section = true;
 };
 
 // The frame as the codec prints it: an escape may be written in more than one way.
@@ -57,7 +57,8 @@ Result<Score> run_rules(System& system, const std::vector<isa::Case>& cases, con
   Status started;
   const auto start = [&](size_t i) {
     probes[i] = std::make_unique<FrameProbe>(system, budget);
-    if (Status s = probes[i]->start(due[i]); !s) started = std::move(s);
+    if (Status s = probes[i]->start(due[i], {.operands_of_section = options.operands_of_section}); !s)
+      started = std::move(s);
   };
   const auto finished = [&](size_t i) {
     if (!started) return true;
@@ -91,11 +92,12 @@ struct Running {
   std::vector<std::string> calls;
 };
 
-std::shared_ptr<const Image> image_of(const isa::Program& program) {
+std::shared_ptr<const Image> image_of(const isa::Program& program, bool operands_of_section) {
   auto prompt = std::make_unique<PromptImage>();
   for (const auto& [label, text] : program.sections) prompt->sections.push_back({label, text});
   prompt->fresh_context = true;
   prompt->free_text = false;
+  prompt->operands_of_section = operands_of_section;
   auto image = std::make_shared<Image>();
   image->name = "program";
   image->prompt = std::move(prompt);
@@ -144,7 +146,7 @@ Result<Score> run_programs(System& system, const isa::Set& set, const IsaOptions
                r.program = isa::make_program(set, derive_seed(options.seed, i));
                SpawnSpec spec;
                spec.name = "program";
-               spec.image = image_of(r.program);
+               spec.image = image_of(r.program, options.operands_of_section);
                spec.output = make_null_output();
                spec.limits = {{Resource::kTokens, kProgramTokens}};
                Result<ProcessRef> process = kernel.table().create(kernel.table().init(), std::move(spec));
@@ -154,7 +156,9 @@ Result<Score> run_programs(System& system, const isa::Set& set, const IsaOptions
                }
                r.process = *process;
                by_pid[r.process->pid().value] = &r;
-               if (Status s = kernel.table().start_image(r.process, image_of(r.program)); !s)
+               if (Status s = kernel.table().start_image(r.process,
+                                                         image_of(r.program, options.operands_of_section));
+                   !s)
                  started = std::move(s);
              },
              [&](size_t i) {
@@ -224,12 +228,14 @@ void add_eval_isa(CLI::App& eval, CommandContext& context) {
   command->add_option("--programs", o->programs, "random straight-line and looping programs to run as well")
       ->type_name("N");
   command->add_flag("!--no-rules", o->rules, "run only the programs");
+  command->add_flag("!--free-operands", o->operands_of_section,
+                    "operands are any words, not those of the section (see docs/formats/prompt.md)");
   command->add_option("--case-seed", o->seed, "of the cases and programs")->capture_default_str();
   command->add_option("--window", o->window, "processes at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_option("--show", o->show, "wrong ones to print")->capture_default_str();
-  command->callback(eval_callback(context, [o, &context] { return run(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -105,7 +105,7 @@ void add_eval_logic(CLI::App& eval, CommandContext& context) {
       ->type_name("FILE");
   command->add_option("--out", o->out, "JSON lines: id, answer, right, ms, calls, tokens")->type_name("FILE");
   command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(eval_callback(context, [o, &context] { return run(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

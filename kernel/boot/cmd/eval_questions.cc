@@ -212,7 +212,7 @@ void add_eval_questions(CLI::App& eval, CommandContext& context) {
   command->add_option("--data,DATA", o->data, "JSON lines: input, target")->required()->type_name("FILE");
   command->add_option("--out", o->out, "JSON lines: question, answer, right")->type_name("FILE");
   command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(eval_callback(context, [o, &context] { return math(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return math(context, *o); }));
 
   command = eval.add_subcommand(
       "qa", "questions over documents, with and without the article that gives the answer away");
@@ -221,10 +221,10 @@ void add_eval_questions(CLI::App& eval, CommandContext& context) {
       ->type_name("FILE");
   command->add_option("--out", o->out, "JSON lines: question, answer, right")->type_name("FILE");
   command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(eval_callback(context, [o, &context] { return qa(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return qa(context, *o); }));
 
   command = eval.add_subcommand("taught", "does the model decline what it was not taught, and only that");
-  command->callback(eval_callback(context, [&context] { return taught(context); }));
+  command->callback(command_callback(context, [&context] { return taught(context); }));
 }
 
 }  // namespace phios

@@ -177,7 +177,7 @@ void add_eval_utm(CLI::App& eval, CommandContext& context) {
       ->type_name("FILE");
   command->add_option("--max-steps", o->max_steps, "stop there and compare the checkpoints so far")
       ->check(CLI::PositiveNumber);
-  command->callback(eval_callback(context, [o, &context] { return run(context, *o); }));
+  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "syscalls/codec/operands.h"
+
 namespace phios {
 
 namespace {
@@ -12,8 +14,7 @@ void append_frame(const Vocabulary& vocabulary, Context& context, std::string_vi
 }
 }  // namespace
 
-Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerParams& sampling,
-                         uint64_t seed) {
+Status FrameProbe::start(const isa::Case& c, const Options& options) {
   Kernel& kernel = system_.kernel();
   const Vocabulary& vocabulary = kernel.decode().vocabulary;
   decoder_ = std::make_unique<Decoder>(kernel.decode(), budget_, Pid{});
@@ -21,8 +22,9 @@ Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerP
   spec.rights = RightSet::all();
   spec.labels = c.labels;
   spec.free_text = false;
+  if (options.operands_of_section) TRY(add_operands(c.section, spec.operands.emplace()));
   decoder_->set_matcher(TRY(kernel.masks().matcher(spec)));
-  decoder_->sampler() = SamplerState(sampling, seed);
+  decoder_->sampler() = SamplerState(options.sampling, options.seed);
   Context& context = decoder_->context();
   context.append(vocabulary.opening(c.base, spec.rights), Origin::kPrompt, {});
   bool first = true;
@@ -38,7 +40,7 @@ Status FrameProbe::start(const isa::Case& c, uint64_t max_tokens, const SamplerP
     done_.store(true, std::memory_order_release);
     return {};
   }
-  decoder_->start(*this, Decoder::Mode::kDecode, max_tokens);
+  decoder_->start(*this, Decoder::Mode::kDecode, options.max_tokens);
   return {};
 }
 

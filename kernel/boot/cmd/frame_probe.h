@@ -16,11 +16,15 @@ namespace phios {
 
 class FrameProbe final : private Decoder::Listener {
  public:
-  static constexpr uint64_t kMaxTokens = 256;  // where a frame of the instruction set is expected
+  struct Options {
+    uint64_t max_tokens = 256;  // where a frame of the instruction set is expected
+    SamplerParams sampling = {};
+    uint64_t seed = 0;
+    bool operands_of_section = false;  // as a program's `operands: section`
+  };
 
   FrameProbe(System& system, std::shared_ptr<Budget> budget) : system_(system), budget_(std::move(budget)) {}
-  Status start(const isa::Case& c, uint64_t max_tokens = kMaxTokens, const SamplerParams& sampling = {},
-               uint64_t seed = 0);
+  Status start(const isa::Case& c, const Options& options);
   bool done() const { return done_.load(std::memory_order_acquire); }
   const std::string& frame() const { return frame_; }  // "": the text ended without one
   const std::string& error() const { return error_; }

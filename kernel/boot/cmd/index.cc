@@ -1,9 +1,7 @@
 #include "kernel/boot/cmd/index.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <future>
 #include <nlohmann/json.hpp>
 
@@ -28,15 +26,10 @@ Result<T> wait_for(F&& start) {
   return future.get();
 }
 
-void show_progress(size_t done, size_t all) {
-  if (::isatty(STDERR_FILENO) == 0) return;
-  fmt::print(stderr, "\r{} of {} documents{}", done, all, done == all ? "\n" : "");
-  std::fflush(stderr);
-}
-
 Result<size_t> index_all(RetrievalDriver& driver, const std::string& collection,
                          std::vector<Document>& documents) {
   size_t passages = 0;
+  ProgressLine progress("documents", documents.size());
   for (size_t begin = 0; begin < documents.size();) {
     std::vector<Document> batch;
     size_t bytes = 0;
@@ -53,7 +46,7 @@ Result<size_t> index_all(RetrievalDriver& driver, const std::string& collection,
     }
     passages += *written;
     begin = end;
-    show_progress(begin, documents.size());
+    progress.show(begin);
   }
   return passages;
 }

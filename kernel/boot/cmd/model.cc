@@ -1,31 +1,16 @@
 // model info, tokenize, generate: the model by itself, for comparison with other engines.
 #include <fmt/core.h>
 
-#include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "kernel/boot/cmd/command.h"
+#include "kernel/boot/cmd/lone_sequence.h"
 #include "kernel/sched/sampler.h"
-#include "mm/page_table.h"
 
 namespace phios {
 
 namespace {
-
-constexpr size_t kTextMax = size_t{64} << 20;
-
-Result<std::string> read_text(const std::string& path) {
-  std::ifstream in(path == "-" ? "/dev/stdin" : path, std::ios::binary);
-  if (!in) return fail(ErrorCode::ENOENT_, fmt::format("{}: cannot be read", path));
-  std::stringstream text;
-  text << in.rdbuf();
-  if (text.view().size() > kTextMax)
-    return fail(ErrorCode::ETOOBIG_, fmt::format("{}: over {} bytes", path, kTextMax));
-  return std::move(text).str();
-}
 
 Result<int> info(const CommandContext& context) {
   const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
@@ -81,50 +66,6 @@ struct GenerateOptions {
   bool special = false, ignore_end = false;
 };
 
-// One sequence by itself: the pages, the pass, and what each pass leaves.
-class Generation final : private PassTail {
- public:
-  static Result<std::unique_ptr<Generation>> make(Model& model, uint32_t positions,
-                                                  const SamplerParams& sampling, uint64_t seed) {
-    auto pool = TRY(FramePool::create(model.info().kv, positions / PHI_PAGE_TOKENS + 2));
-    return std::unique_ptr<Generation>(new Generation(model, std::move(pool), SamplerState(sampling, seed)));
-  }
-  // Computes tokens; the next one, and its logits in last().
-  Result<Token> step(std::span<const Token> tokens) {
-    while (!tokens.empty()) {
-      const auto chunk = tokens.first(std::min<size_t>(tokens.size(), model_.max_pass_positions()));
-      tokens = tokens.subspan(chunk.size());
-      const uint32_t first = pages_.positions();
-      TRY(pages_.append(static_cast<uint32_t>(chunk.size())));
-      std::vector<KvSpan> view;
-      pages_.view(view);
-      PassItem item;
-      item.tokens = chunk;
-      item.first_pos = first;
-      item.kv = view;
-      item.want_logits = tokens.empty();
-      TRY(model_.forward({&item, 1}, *this));
-    }
-    return next_;
-  }
-  const std::vector<float>& last() const { return last_; }
-
- private:
-  Generation(Model& model, std::unique_ptr<FramePool> pool, SamplerState sampler)
-      : model_(model), pool_(std::move(pool)), pages_(*pool_), sampler_(sampler) {}
-  void on_logits(size_t, uint32_t, std::span<float> logits) noexcept override {
-    last_.assign(logits.begin(), logits.end());
-    next_ = sample(sampler_, logits, {});
-  }
-
-  Model& model_;
-  std::unique_ptr<FramePool> pool_;
-  PageTable pages_;
-  SamplerState sampler_;
-  std::vector<float> last_;
-  Token next_ = -1;
-};
-
 Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
   const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
   const Tokenizer& tokenizer = model->tokenizer();
@@ -140,8 +81,16 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
     return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", tokens.size(),
                                                 options.n, model->info().context_length));
   }
-  auto generation =
-      TRY(Generation::make(*model, static_cast<uint32_t>(positions), options.sampling, context.config.seed));
+  const auto sequence = TRY(LoneSequence::make(*model, static_cast<uint32_t>(positions)));
+  SamplerState sampler(options.sampling, context.config.seed);
+  std::vector<float> row;  // the logits of the last position
+  Token next = -1;
+  const auto step = [&](std::span<const Token> further) {
+    return sequence->compute(further, false, [&](uint32_t, std::span<float> logits) {
+      row.assign(logits.begin(), logits.end());
+      next = sample(sampler, logits, {});
+    });
+  };
   std::FILE* logits = nullptr;
   if (!options.logits.empty() && !(logits = std::fopen(options.logits.c_str(), "wb"))) {
     return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", options.logits));
@@ -149,9 +98,8 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closes(
       logits, [](std::FILE* file) { return file ? std::fclose(file) : 0; });
   std::vector<Token> made;
-  Token next = TRY(generation->step(tokens));
+  TRY(step(tokens));
   for (uint32_t i = 0; i < options.n; i++) {
-    const std::vector<float>& row = generation->last();
     if (logits && std::fwrite(row.data(), sizeof(float), row.size(), logits) != row.size()) {
       return fail(ErrorCode::EIO_, fmt::format("{}: the disk took only a part", options.logits));
     }
@@ -161,7 +109,7 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
       fmt::print("{}", tokenizer.bytes(next));
       std::fflush(stdout);
     }
-    if (i + 1 < options.n) next = TRY(generation->step({&next, 1}));
+    if (i + 1 < options.n) TRY(step({&made.back(), 1}));
   }
   if (context.json) {
     std::string text;
@@ -174,21 +122,13 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
   return 0;
 }
 
-template <class Run>
-auto callback(CommandContext& context, Run run) {
-  return [&context, run] {
-    const Result<int> status = run();
-    context.status = status ? *status : report(status.error());
-  };
-}
-
 }  // namespace
 
 void add_model_commands(CLI::App& app, CommandContext& context) {
   CLI::App* model = app.add_subcommand("model", "what a model file holds");
   model->require_subcommand(1);
   model->add_subcommand("info", "shape, vocabulary and chat template of --model")
-      ->callback(callback(context, [&context] { return info(context); }));
+      ->callback(command_callback(context, [&context] { return info(context); }));
 
   auto t = std::make_shared<TokenizeOptions>();
   CLI::App* command = app.add_subcommand(
@@ -197,7 +137,7 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
   command->add_flag("--bos", t->bos, "begin with the token that begins a text");
   command->add_flag("--special", t->special, "special tokens that the text spells become tokens");
-  command->callback(callback(context, [&context, t] { return tokenize(context, *t); }));
+  command->callback(command_callback(context, [&context, t] { return tokenize(context, *t); }));
 
   auto g = std::make_shared<GenerateOptions>();
   command = app.add_subcommand("generate", "plain generation, no kernel around it");
@@ -214,7 +154,7 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   command->add_option("--logits", g->logits, "where the logits go")->type_name("FILE");
   command->add_flag("--special", g->special, "special tokens that the prompt spells become tokens");
   command->add_flag("--ignore-end", g->ignore_end, "go on past the model's end of text");
-  command->callback(callback(context, [&context, g] { return generate(context, *g); }));
+  command->callback(command_callback(context, [&context, g] { return generate(context, *g); }));
 }
 
 }  // namespace phios

@@ -84,10 +84,7 @@ void add_program_commands(CLI::App& app, CommandContext& context) {
       ->required()
       ->check(CLI::IsMember({"lua", "prompt"}));
   command->add_option("NAME", fresh->name, "its name")->required();
-  command->callback([fresh, &context] {
-    const Result<int> status = make_new(fresh->kind, fresh->name);
-    context.status = status ? *status : report(status.error());
-  });
+  command->callback(command_callback(context, [fresh] { return make_new(fresh->kind, fresh->name); }));
 
   auto files = std::make_shared<std::vector<std::string>>();
   command = app.add_subcommand(

@@ -44,10 +44,7 @@ void add_shell_command(CLI::App& app, CommandContext& context) {
   command->add_option("SCRIPT", o->script, "run a script");
   command->add_option("ARGS", o->args, "its arguments, $1, $2, ...");
   command->footer("`help` inside lists the words. Examples:\n  phios sh\n  phios sh -c 'run count 3; ps'");
-  command->callback([o, &context] {
-    const Result<int> status = run(context, *o);
-    context.status = status ? *status : report(status.error());
-  });
+  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

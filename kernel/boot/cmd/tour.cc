@@ -108,10 +108,7 @@ Result<int> tour(CommandContext context) {
 void add_tour_command(CLI::App& app, CommandContext& context) {
   CLI::App* command =
       app.add_subcommand("tour", "see the standard program solve answer five questions of different kinds");
-  command->callback([&context] {
-    const Result<int> status = tour(context);
-    context.status = status ? *status : report(status.error());
-  });
+  command->callback(command_callback(context, [&context] { return tour(context); }));
 }
 
 }  // namespace phios
