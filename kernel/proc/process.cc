@@ -211,7 +211,6 @@ void Process::finish(ExitStatus status) {
   kernel_.contexts().drop_all(fmt::format("{}\n", pid_.value));
   output.reset();
   input.reset();
-  state_.store(ProcessState::kZombie, std::memory_order_release);
   kernel_.trace().emit(EventKind::kExit, pid_.value, static_cast<uint64_t>(status.code));
   // The body may be what is running just now: it goes when its caller has left it.
   kernel_.runtime().post_function([self, body] {

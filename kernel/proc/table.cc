@@ -229,6 +229,8 @@ void ProcessTable::on_finished(const ProcessRef& process) {
   std::vector<ProcessRef> orphans;
   {
     std::lock_guard lock(mutex_);
+    // Under the lock: a WAIT finds either a child that runs or one that nobody else will reap.
+    process->state_.store(ProcessState::kZombie, std::memory_order_release);
     alive_--;
     for (const Pid pid : process->children_) {
       if (ProcessRef child = find_locked(pid)) orphans.push_back(std::move(child));

@@ -124,7 +124,6 @@ int watch_processes(Session& session, const CommandArgs& args, std::string& out)
     auto [rest, error] = std::from_chars(args[0].data(), args[0].data() + args[0].size(), turns);
     if (error != std::errc() || *rest != '\0' || turns < 1) return usage(session, "top");
   }
-  TerminalSignals::take_interrupt();
   for (int turn = 0; turn < turns; ++turn) {
     std::string table = session.colour ? "\033[H\033[2J" : "";
     if (int code = list_processes(session, {}, table); code != 0) return code;
@@ -174,7 +173,6 @@ int trace_calls(Session& session, const CommandArgs& args, std::string&) {
   if (args.empty()) return usage(session, "strace");
   Answer begun = call(session.proc, PHI_SYS_sys_trace, {"0", "0"});
   if (!begun) return complain(session, "strace: " + begun.text);
-  TerminalSignals::take_interrupt();
   if (args.size() == 1 && is_pid(args[0])) return follow(session, std::stoull(args[0]), false);
   Stage stage;
   stage.words = args;

@@ -56,7 +56,7 @@ TerminalSignals::TerminalSignals(bool interactive) : interactive_(interactive) {
   struct sigaction action{};
   action.sa_handler = note;
   sigemptyset(&action.sa_mask);
-  interrupted = stop_asked = false;
+  forget();
   sigaction(SIGINT, &action, &old_interrupt);
   if (interactive_) sigaction(SIGTSTP, &action, &old_stop);
 }
@@ -66,6 +66,7 @@ TerminalSignals::~TerminalSignals() {
   if (interactive_) sigaction(SIGTSTP, &old_stop, nullptr);
 }
 
+void TerminalSignals::forget() { interrupted = stop_asked = false; }
 bool TerminalSignals::take_interrupt() { return interrupted.exchange(false); }
 bool TerminalSignals::take_stop() { return stop_asked.exchange(false); }
 
@@ -95,7 +96,6 @@ std::expected<Job, Failure> start_job(Session& session, std::vector<Stage> stage
 int run_foreground(Session& session, Job job) {
   constexpr const char* kInsist[] = {"int", "term", "kill"};
   size_t pressed = 0;
-  TerminalSignals::take_stop();
   while (!job.alive.empty()) {
     collect(session, job, kSliceMs);
     if (TerminalSignals::take_interrupt() && !job.alive.empty())

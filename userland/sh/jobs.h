@@ -20,6 +20,7 @@ class TerminalSignals {
   TerminalSignals(const TerminalSignals&) = delete;
   TerminalSignals& operator=(const TerminalSignals&) = delete;
 
+  static void forget();          // what was pressed at the prompt was meant for the prompt
   static bool take_interrupt();  // was there a Ctrl-C since the last call?
   static bool take_stop();       // a Ctrl-Z?
 

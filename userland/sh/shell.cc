@@ -92,6 +92,7 @@ void run_interactive(Session& session, const char* history) {
       if (!editor.take_cancelled()) {
         add_line(text, *line);
         editor.remember(text);
+        TerminalSignals::forget();
         return true;
       }
       session.status = kCancelled;
