@@ -1,5 +1,5 @@
-// Reference: the same model in plain scalar arithmetic, one position after another: the oracle of the engine's
-// tests.
+// Reference: the same model in plain scalar arithmetic, one position after another: the oracle of the
+// engine's tests.
 //
 // Ownership: owns unpacked weights and a contiguous key/value memory of one sequence; borrows nothing.
 // Threads: one. Units: tokens. Errors: as Weights::load.
