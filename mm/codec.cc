@@ -19,39 +19,80 @@ constexpr unsigned kScaleFractionBits = 3;
 constexpr unsigned kFloatFractionBits = 23;
 constexpr int kFloatBias = 127;
 constexpr float kHalfMax = 65504.0f;
-// How many scales below the one that holds every number are tried: an octave for int2, where cutting off the
-// tails pays, less for int4.
-constexpr int scales_tried(KvTier tier) { return tier == KvTier::kInt2 ? 10 : tier == KvTier::kInt4 ? 3 : 0; }
 
-float sane(float x) { return std::isnan(x) ? 0.0f : std::clamp(x, -kHalfMax, kHalfMax); }
+// How many scales below the one that holds every number are tried, and how far apart: for int2, where cutting
+// off the tails pays, an octave and a half.
+template <KvTier tier>
+constexpr int kScalesTried = tier == KvTier::kInt2   ? 6
+                             : tier == KvTier::kInt4 ? 1
+                                                     : 0;
+template <KvTier tier>
+constexpr int kScaleStep = tier == KvTier::kInt2 ? 2 : 1;
+template <KvTier tier>
+constexpr size_t kRunBytes = kTokens * kv_bits(tier) / 8;
+
+// Sixteen numbers that are packed together. Loops over them are what the compiler turns into vectors, so that
+// they have no branches, and sums are kept for each place.
+using Run = float[kTokens];
+
+float sane(float x) { return std::min(std::max(x, -kHalfMax), kHalfMax); }
+
+// The half as a float, the infinite and what is no number as beyond kHalfMax.
+inline float half_value(uint16_t half) {
+  const float magnitude = std::bit_cast<float>(static_cast<uint32_t>(half & 0x7fffu) << 13) * 0x1p112f;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | static_cast<uint32_t>(half & 0x8000u)
+                                                                       << 16);
+}
+
+void load_halves(const uint16_t* halves, size_t n, float* x) {
+  for (size_t i = 0; i < n; ++i) x[i] = sane(half_value(halves[i]));
+}
 
 struct Extent {
   float least, most;
 };
 
+// x: a multiple of 16 numbers.
 Extent extent_of(std::span<const float> x) {
-  Extent e{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()};
-  for (const float v : x) e = {std::min(e.least, v), std::max(e.most, v)};
-  return x.empty() ? Extent{0, 0} : e;
-}
-
-// The zero that puts the middle of the extent into the middle of the range.
-float centred_zero(const Extent& e, float scale) {
-  return (e.least + e.most) / (2 * scale) - static_cast<float>(kRangeSteps) / 2;
+  Run least, most;
+  std::memcpy(least, x.data(), sizeof least);
+  std::memcpy(most, x.data(), sizeof most);
+  for (size_t at = kTokens; at < x.size(); at += kTokens)
+    for (uint32_t i = 0; i < kTokens; ++i) {
+      least[i] = std::min(least[i], x[at + i]);
+      most[i] = std::max(most[i], x[at + i]);
+    }
+  return {*std::ranges::min_element(least), *std::ranges::max_element(most)};
 }
 
 bool holds(const Extent& e, float scale, float zero) {
   return std::abs(zero) <= 127 && e.least >= scale * zero && e.most <= scale * (zero + kRangeSteps);
 }
 
-float squared_error(std::span<const float> x, KvTier tier, float scale, float zero) {
-  const float step = kv_step(tier), most = static_cast<float>(kRangeSteps) / step;
-  float sum = 0;
-  for (const float v : x) {
-    const float code = std::clamp(std::nearbyint((v / scale - zero) / step), 0.0f, most);
-    const float error = scale * (zero + code * step) - v;
-    sum += error * error;
+// The codes of numbers in a range, as floats.
+template <KvTier tier>
+struct Coder {
+  float inverse, shift;  // code = x × inverse + shift, rounded
+  static constexpr float kMost = static_cast<float>(kRangeSteps) / kv_step(tier);
+
+  Coder(float scale, float zero) : inverse(1 / (scale * kv_step(tier))), shift(-zero / kv_step(tier)) {}
+  int code(float x) const {
+    return static_cast<int>(std::min(std::max(x * inverse + shift, 0.0f), kMost) + 0.5f);
   }
+};
+
+template <KvTier tier>
+float squared_error(std::span<const float> x, float scale, float zero) {
+  const Coder<tier> coder(scale, zero);
+  const float mul = scale * kv_step(tier), add = scale * zero;
+  Run sums = {};
+  for (size_t at = 0; at < x.size(); at += kTokens)
+    for (uint32_t i = 0; i < kTokens; ++i) {
+      const float error = add + static_cast<float>(coder.code(x[at + i])) * mul - x[at + i];
+      sums[i] += error * error;
+    }
+  float sum = 0;
+  for (const float s : sums) sum += s;
   return sum;
 }
 
@@ -67,18 +108,37 @@ KvRange holding_range(const Extent& e) {
   return range;
 }
 
-// codes of n numbers; the rest are 0.
-void encode_run(std::span<const float> x, const KvRange& range, KvTier tier, std::byte* out) {
-  const float scale = kv_scale(range.scale), step = kv_step(tier);
-  const float most = static_cast<float>(kRangeSteps) / step;
-  uint8_t codes[kTokens] = {};
-  for (size_t i = 0; i < x.size(); ++i)
-    codes[i] = static_cast<uint8_t>(
-        std::clamp(std::nearbyint((x[i] / scale - static_cast<float>(range.zero)) / step), 0.0f, most));
-  pack_codes(tier, codes, out);
+// The range that suits these numbers, a multiple of 16.
+template <KvTier tier>
+KvRange fit_range(std::span<const float> x) {
+  const Extent extent = extent_of(x);
+  KvRange best = holding_range(extent);
+  if (kScalesTried<tier> == 0) return best;
+  float least = squared_error<tier>(x, kv_scale(best.scale), best.zero);
+  for (int i = 1, first = best.scale; i <= kScalesTried<tier> && first >= i * kScaleStep<tier>; ++i) {
+    const auto code = static_cast<uint8_t>(first - i * kScaleStep<tier>);
+    const float scale = kv_scale(code);
+    // The middle of the extent is put into the middle of the range.
+    const float zero = std::floor((extent.least + extent.most) / (2 * scale) - kRangeSteps * 0.5f + 0.5f);
+    if (std::abs(zero) > 127) break;
+    const float error = squared_error<tier>(x, scale, zero);
+    if (error < least) least = error, best = {code, static_cast<int8_t>(zero)};
+  }
+  return best;
 }
 
-void decode_run(const std::byte* in, const KvRange& range, KvTier tier, float* x) {
+template <KvTier tier>
+void encode_run(const float* x, const KvRange& range, std::byte* out) {
+  const Coder<tier> coder(kv_scale(range.scale), range.zero);
+  int codes[kTokens];
+  for (uint32_t i = 0; i < kTokens; ++i) codes[i] = coder.code(x[i]);
+  uint8_t bytes[kTokens];
+  for (uint32_t i = 0; i < kTokens; ++i) bytes[i] = static_cast<uint8_t>(codes[i]);
+  pack_codes(tier, bytes, out);
+}
+
+template <KvTier tier>
+void decode_run(const std::byte* in, const KvRange& range, float* x) {
   uint8_t codes[kTokens];
   unpack_codes(tier, in, codes);
   const float scale = kv_scale(range.scale), step = kv_step(tier);
@@ -86,84 +146,130 @@ void decode_run(const std::byte* in, const KvRange& range, KvTier tier, float* x
     x[i] = scale * (static_cast<float>(range.zero) + static_cast<float>(codes[i]) * step);
 }
 
-// One head's keys or values as floats, [position][channel].
+constexpr size_t rotation_block(size_t dim) { return dim & (~dim + 1); }
+
+// One head's keys or values as floats, in the order of the frames: keys [channel][position], values
+// [position][channel].
 class Head {
  public:
-  explicit Head(uint32_t head_dim) : dim_(head_dim), x_(size_t{kTokens} * head_dim) {}
+  explicit Head(const KvShape& shape)
+      : dim_(shape.head_dim), groups_(shape.value_groups()), x_(shape.head_elements()) {}
 
-  std::span<float> position(uint32_t t) { return {x_.data() + size_t{t} * dim_, dim_}; }
-
-  void load_keys(const uint16_t* keys, uint32_t n) {
-    for (uint32_t c = 0; c < dim_; ++c)
-      for (uint32_t t = 0; t < n; ++t) position(t)[c] = sane(f16_to_f32(keys[c * kTokens + t]));
-  }
-  void load_values(const uint16_t* values, uint32_t n) {
-    for (size_t i = 0; i < size_t{n} * dim_; ++i) x_[i] = sane(f16_to_f32(values[i]));
-  }
-  void store_keys(uint16_t* keys) {
-    for (uint32_t c = 0; c < dim_; ++c)
-      for (uint32_t t = 0; t < kTokens; ++t) keys[c * kTokens + t] = f32_to_f16(sane(position(t)[c]));
-  }
-  void store_values(uint16_t* values) {
-    for (size_t i = 0; i < x_.size(); ++i) values[i] = f32_to_f16(sane(x_[i]));
-  }
-  void rotate(uint32_t n) {
-    for (uint32_t t = 0; t < n; ++t) rotate_head(position(t));
-  }
-
-  void encode_keys(KvTier tier, uint32_t n, std::byte* codes) {
-    const size_t run = kTokens * kv_bits(tier) / 8;
-    std::byte* scales = codes + dim_ * run;
-    float x[kTokens];
+  template <KvTier tier>
+  void encode_keys(const uint16_t* keys, uint32_t n, std::byte* codes) {
+    load_halves(keys, x_.size(), x_.data());
+    for (uint32_t c = 0; c < dim_; ++c)  // what is not in use must not widen a range
+      for (uint32_t t = n; t < kTokens; ++t) x_[c * kTokens + t] = n > 0 ? x_[c * kTokens + n - 1] : 0;
+    if (kv_rotated(tier)) rotate_keys();
+    std::byte* scales = codes + dim_ * kRunBytes<tier>;
     for (uint32_t c = 0; c < dim_; ++c) {
-      for (uint32_t t = 0; t < n; ++t) x[t] = position(t)[c];
-      const KvRange range = fit_range({x, n}, tier);
-      encode_run({x, n}, range, tier, codes + c * run);
+      const float* x = x_.data() + c * kTokens;
+      const KvRange range = fit_range<tier>({x, kTokens});
+      encode_run<tier>(x, range, codes + c * kRunBytes<tier>);
       scales[c] = static_cast<std::byte>(range.scale);
       scales[dim_ + c] = static_cast<std::byte>(range.zero);
     }
   }
-  void decode_keys(KvTier tier, const std::byte* codes) {
-    const size_t run = kTokens * kv_bits(tier) / 8;
-    const std::byte* scales = codes + dim_ * run;
-    float x[kTokens];
-    for (uint32_t c = 0; c < dim_; ++c) {
-      const KvRange range{static_cast<uint8_t>(scales[c]), static_cast<int8_t>(scales[dim_ + c])};
-      decode_run(codes + c * run, range, tier, x);
-      for (uint32_t t = 0; t < kTokens; ++t) position(t)[c] = x[t];
-    }
+
+  template <KvTier tier>
+  void decode_keys(const std::byte* codes, uint16_t* keys) {
+    const std::byte* scales = codes + dim_ * kRunBytes<tier>;
+    for (uint32_t c = 0; c < dim_; ++c)
+      decode_run<tier>(codes + c * kRunBytes<tier>, range_at(scales, c, dim_), x_.data() + c * kTokens);
+    if (kv_rotated(tier)) rotate_keys();
+    store(keys);
   }
-  void encode_values(KvTier tier, uint32_t n, uint32_t groups, std::byte* codes) {
-    const size_t run = kTokens * kv_bits(tier) / 8, width = dim_ / groups;
-    std::byte* scales = codes + dim_ * run;  // as many codes as the keys have
-    std::byte* zeros = scales + groups * kTokens;
+
+  template <KvTier tier>
+  void encode_values(const uint16_t* values, uint32_t n, std::byte* codes) {
+    load_halves(values, size_t{n} * dim_, x_.data());
+    std::fill(x_.begin() + static_cast<ptrdiff_t>(size_t{n} * dim_), x_.end(), 0.0f);
+    if (kv_rotated(tier)) rotate_values();
+    const uint32_t width = dim_ / groups_;
+    std::byte* scales = codes + dim_ * kRunBytes<tier>;  // as many codes as the keys have
     for (uint32_t t = 0; t < kTokens; ++t)
-      for (uint32_t g = 0; g < groups; ++g) {
-        const std::span<const float> x = position(t).subspan(g * width, t < n ? width : 0);
-        const KvRange range = fit_range(x, tier);
+      for (uint32_t g = 0; g < groups_; ++g) {
+        const float* x = x_.data() + t * dim_ + g * width;
+        const KvRange range = fit_range<tier>({x, width});
         scales[g * kTokens + t] = static_cast<std::byte>(range.scale);
-        zeros[g * kTokens + t] = static_cast<std::byte>(range.zero);
-        std::byte* out = codes + (t * dim_ + g * width) / kTokens * run;
-        for (size_t c = 0; c < width; c += kTokens, out += run)
-          encode_run(x.empty() ? x : x.subspan(c, kTokens), range, tier, out);
-      }
-  }
-  void decode_values(KvTier tier, uint32_t groups, const std::byte* codes) {
-    const size_t run = kTokens * kv_bits(tier) / 8, width = dim_ / groups;
-    const std::byte* scales = codes + dim_ * run;
-    const std::byte* zeros = scales + groups * kTokens;
-    for (uint32_t t = 0; t < kTokens; ++t)
-      for (uint32_t c = 0; c < dim_; c += kTokens) {
-        const size_t g = c / width * kTokens + t;
-        const KvRange range{static_cast<uint8_t>(scales[g]), static_cast<int8_t>(zeros[g])};
-        decode_run(codes + (t * dim_ + c) / kTokens * run, range, tier, position(t).data() + c);
+        scales[(groups_ + g) * kTokens + t] = static_cast<std::byte>(range.zero);
+        std::byte* out = codes + (t * dim_ + g * width) / kTokens * kRunBytes<tier>;
+        for (uint32_t c = 0; c < width; c += kTokens, out += kRunBytes<tier>)
+          encode_run<tier>(x + c, range, out);
       }
   }
 
+  template <KvTier tier>
+  void decode_values(const std::byte* codes, uint16_t* values) {
+    const uint32_t width = dim_ / groups_;
+    const std::byte* scales = codes + dim_ * kRunBytes<tier>;
+    for (uint32_t t = 0; t < kTokens; ++t)
+      for (uint32_t c = 0; c < dim_; c += kTokens) {
+        const KvRange range = range_at(scales, c / width * kTokens + t, groups_ * kTokens);
+        decode_run<tier>(codes + (t * dim_ + c) / kTokens * kRunBytes<tier>, range, x_.data() + t * dim_ + c);
+      }
+    if (kv_rotated(tier)) rotate_values();
+    store(values);
+  }
+
  private:
-  uint32_t dim_;
+  static KvRange range_at(const std::byte* scales, size_t i, size_t n) {
+    return {static_cast<uint8_t>(scales[i]), static_cast<int8_t>(scales[n + i])};
+  }
+  void store(uint16_t* halves) const {
+    for (size_t i = 0; i < x_.size(); ++i) halves[i] = f32_to_f16(sane(x_[i]));
+  }
+  // All positions at once.
+  void rotate_keys() {
+    const size_t block = rotation_block(dim_);
+    for (size_t half = 1; half < block; half *= 2)
+      for (size_t c = 0; c < dim_; ++c) {
+        if ((c & half) != 0) continue;
+        float* a = x_.data() + c * kTokens;
+        float* b = a + half * kTokens;
+        for (uint32_t t = 0; t < kTokens; ++t) {
+          const float sum = a[t] + b[t];
+          b[t] = a[t] - b[t];
+          a[t] = sum;
+        }
+      }
+    const float norm = 1.0f / std::sqrt(static_cast<float>(block));
+    for (float& x : x_) x *= norm;
+  }
+  void rotate_values() {
+    for (uint32_t t = 0; t < kTokens; ++t) rotate_head({x_.data() + size_t{t} * dim_, dim_});
+  }
+
+  uint32_t dim_, groups_;
   std::vector<float> x_;
 };
+
+template <KvTier tier>
+void encode_as(const KvShape& shape, const std::byte* f16, uint32_t n, std::byte* out) {
+  Head head(shape);
+  for (uint32_t layer = 0; layer < shape.n_layers; ++layer)
+    for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
+      const std::byte* keys = f16 + shape.key_offset(KvTier::kF16, layer, h);
+      const std::byte* values = f16 + shape.value_offset(KvTier::kF16, layer, h);
+      head.encode_keys<tier>(reinterpret_cast<const uint16_t*>(keys), n,
+                             out + shape.key_offset(tier, layer, h));
+      head.encode_values<tier>(reinterpret_cast<const uint16_t*>(values), n,
+                               out + shape.value_offset(tier, layer, h));
+    }
+}
+
+template <KvTier tier>
+void decode_as(const KvShape& shape, const std::byte* in, std::byte* f16) {
+  Head head(shape);
+  for (uint32_t layer = 0; layer < shape.n_layers; ++layer)
+    for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
+      auto* keys = reinterpret_cast<uint16_t*>(f16 + shape.key_offset(KvTier::kF16, layer, h));
+      auto* values = reinterpret_cast<uint16_t*>(f16 + shape.value_offset(KvTier::kF16, layer, h));
+      head.decode_keys<tier>(in + shape.key_offset(tier, layer, h), keys);
+      write_key_ranges(keys, shape.head_dim, f16 + shape.key_range_offset(KvTier::kF16, layer, h));
+      head.decode_values<tier>(in + shape.value_offset(tier, layer, h), values);
+    }
+}
 
 }  // namespace
 
@@ -185,21 +291,6 @@ KvRange key_range(float least, float most) {
   const int32_t above = std::bit_cast<int32_t>(wanted) - first + (1 << kShift) - 1;  // rounds up
   const auto scale = static_cast<uint8_t>(std::clamp(above >> kShift, 0, 255));
   return {scale, static_cast<int8_t>(std::clamp(std::floor(least / kv_scale(scale)), -128.0f, 127.0f))};
-}
-
-KvRange fit_range(std::span<const float> x, KvTier tier) {
-  const Extent extent = extent_of(x);
-  KvRange best = holding_range(extent);
-  float least = squared_error(x, tier, kv_scale(best.scale), static_cast<float>(best.zero));
-  for (int code = best.scale, end = std::max(code - scales_tried(tier), 0); code > end;) {
-    --code;
-    const float scale = kv_scale(static_cast<uint8_t>(code));
-    const float zero = std::nearbyint(centred_zero(extent, scale));
-    if (std::abs(zero) > 127) break;
-    const float error = squared_error(x, tier, scale, zero);
-    if (error < least) least = error, best = {static_cast<uint8_t>(code), static_cast<int8_t>(zero)};
-  }
-  return best;
 }
 
 void pack_codes(KvTier tier, const uint8_t (&codes)[PHI_PAGE_TOKENS], std::byte* out) {
@@ -236,7 +327,7 @@ void unpack_codes(KvTier tier, const std::byte* in, uint8_t (&codes)[PHI_PAGE_TO
 }
 
 void rotate_head(std::span<float> x) {
-  const size_t block = x.size() & (~x.size() + 1);
+  const size_t block = rotation_block(x.size());
   const float norm = 1.0f / std::sqrt(static_cast<float>(block));
   for (size_t half = 1; half < block; half *= 2)
     for (size_t i = 0; i < x.size(); ++i)
@@ -249,38 +340,21 @@ void rotate_head(std::span<float> x) {
 }
 
 void encode_frame(const KvShape& shape, const std::byte* f16, uint32_t n, KvTier tier, std::byte* out) {
-  Head head(shape.head_dim);
-  for (uint32_t layer = 0; layer < shape.n_layers; ++layer)
-    for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
-      head.load_keys(reinterpret_cast<const uint16_t*>(f16 + shape.key_offset(KvTier::kF16, layer, h)), n);
-      if (kv_rotated(tier)) head.rotate(n);
-      head.encode_keys(tier, n, out + shape.key_offset(tier, layer, h));
-      head.load_values(reinterpret_cast<const uint16_t*>(f16 + shape.value_offset(KvTier::kF16, layer, h)),
-                       n);
-      if (kv_rotated(tier)) head.rotate(n);
-      head.encode_values(tier, n, shape.value_groups(), out + shape.value_offset(tier, layer, h));
-    }
+  if (tier == KvTier::kInt8) return encode_as<KvTier::kInt8>(shape, f16, n, out);
+  if (tier == KvTier::kInt4) return encode_as<KvTier::kInt4>(shape, f16, n, out);
+  encode_as<KvTier::kInt2>(shape, f16, n, out);
 }
 
 void decode_frame(const KvShape& shape, KvTier tier, const std::byte* in, std::byte* f16) {
-  Head head(shape.head_dim);
-  for (uint32_t layer = 0; layer < shape.n_layers; ++layer)
-    for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
-      auto* keys = reinterpret_cast<uint16_t*>(f16 + shape.key_offset(KvTier::kF16, layer, h));
-      head.decode_keys(tier, in + shape.key_offset(tier, layer, h));
-      if (kv_rotated(tier)) head.rotate(kTokens);
-      head.store_keys(keys);
-      write_key_ranges(keys, shape.head_dim, f16 + shape.key_range_offset(KvTier::kF16, layer, h));
-      head.decode_values(tier, shape.value_groups(), in + shape.value_offset(tier, layer, h));
-      if (kv_rotated(tier)) head.rotate(kTokens);
-      head.store_values(reinterpret_cast<uint16_t*>(f16 + shape.value_offset(KvTier::kF16, layer, h)));
-    }
+  if (tier == KvTier::kInt8) return decode_as<KvTier::kInt8>(shape, in, f16);
+  if (tier == KvTier::kInt4) return decode_as<KvTier::kInt4>(shape, in, f16);
+  decode_as<KvTier::kInt2>(shape, in, f16);
 }
 
 void write_key_ranges(const uint16_t* keys, uint32_t head_dim, std::byte* out) {
   for (uint32_t c = 0; c < head_dim; ++c) {
-    float x[kTokens];
-    for (uint32_t t = 0; t < kTokens; ++t) x[t] = sane(f16_to_f32(keys[c * kTokens + t]));
+    Run x;
+    load_halves(keys + c * kTokens, kTokens, x);
     const Extent e = extent_of(x);
     const KvRange range = key_range(e.least, e.most);
     out[c] = static_cast<std::byte>(range.scale);

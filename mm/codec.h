@@ -2,8 +2,8 @@
 // docs/formats/kv-pages.md is the definition; this is the plain implementation that others are compared with.
 //
 // Ownership: none; pure functions over the caller's frames, which must not overlap. Threads: any. Errors:
-// none; what is not a number counts as 0, and what lies outside of every range becomes the nearest that lies
-// inside.
+// none; what is not finite counts as the largest half, and what lies outside of every range becomes the
+// nearest that lies inside.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +26,6 @@ constexpr float kv_step(KvTier tier) {
 
 // Eight bits of a positive float without its sign: 5 of exponent, 3 of fraction; from 2^-20 to 3840.
 float kv_scale(uint8_t scale);
-
-// The range of the tier that suits these numbers best, by squared error (int2, int4) or so that all are
-// inside.
-KvRange fit_range(std::span<const float> x, KvTier tier);
 
 // A range that holds every number from `least` to `most`, for the keys of an f16 page: found without a
 // search.
