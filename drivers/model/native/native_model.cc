@@ -96,6 +96,8 @@ Status NativeModel::check(const PassItem& item, size_t index) const {
     const KvSpan& span = item.kv[i - 1];
     if (span.first_pos % PHI_PAGE_TOKENS != 0 || span.n > PHI_PAGE_TOKENS || !span.frame)
       return bad(fmt::format("the page at position {} is out of shape", span.first_pos));
+    if (span.tier != KvTier::kF16)
+      return bad(fmt::format("the page at position {} is compressed and cannot be written", span.first_pos));
     if (uint64_t{span.first_pos} + span.n != next || span.n == 0)
       return bad(fmt::format("no page holds position {}", next - 1));
     next = span.first_pos;

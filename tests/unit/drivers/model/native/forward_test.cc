@@ -328,6 +328,11 @@ TEST(Forward, BadItemsAreRefused) {
   bad = good;
   bad.kv = {};
   refused(bad, ErrorCode::EINVAL_);
+  std::vector<KvSpan> cold(good.kv.begin(), good.kv.end());
+  cold.back().tier = KvTier::kInt8;
+  bad = good;
+  bad.kv = cold;
+  refused(bad, ErrorCode::EINVAL_);
   bad = good;
   bad.first_pos = 30;
   refused(bad, ErrorCode::EINVAL_);
