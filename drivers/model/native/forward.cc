@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace phios {
 
@@ -68,7 +69,8 @@ Status Forward::make_buffers() {
       {&x_, max_rows_, c_.n_embd},    {&h_, max_rows_, c_.n_embd},    {&q_, max_rows_, c_.q_size()},
       {&k_, max_rows_, c_.kv_size()}, {&v_, max_rows_, c_.kv_size()}, {&att_, max_rows_, c_.q_size()},
       {&gate_, max_rows_, c_.n_ff},   {&up_, max_rows_, c_.n_ff},     {&logits_, logit_rows_, c_.n_vocab}};
-  bytes_stride_ = widest_in_blocks(weights_) / kBlockInputs;
+  // An odd number of cache lines: rows do not fall upon each other's places in the caches.
+  if (const size_t widest = widest_in_blocks(weights_)) bytes_stride_ = widest / kBlockInputs | 1;
   const size_t byte_blocks = max_rows_ * bytes_stride_ * sizeof(ActivationBlock);
   const size_t unpacked = bytes_stride_ > 0 ? pool_.threads() * kInt8Scratch : 0;
   size_t bytes = Arena::padded(byte_blocks) + Arena::padded(unpacked);
@@ -216,6 +218,7 @@ void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t 
                                    .rows = n_rows,
                                    .bias = r.bias,
                                    .add = r.add,
+                                   .ahead = pool_.threads() * block_format(p.w->type).group_bytes(p.w->n_in),
                                    .scratch = unpacked_ + worker * kInt8Scratch});
   ProductRows rows = r;
   rows.x += row * r.x_stride;
@@ -237,10 +240,6 @@ void Forward::multiply(std::span<const Product> products) {
   const auto integer = [](const Product& p) { return in_blocks(p.w->type); };
   if (const auto p = std::ranges::find_if(products, integer); p != products.end())
     quantize(p->rows, p->w->n_in);
-  if (!wide_) {
-    for (const Product& p : products) multiply_tile(p, 0, p.w->groups(), 0, p.rows.rows, 0);
-    return;
-  }
   struct Grid {
     size_t first_tile, unit_step, row_step, columns;
   };
@@ -257,7 +256,7 @@ void Forward::multiply(std::span<const Product> products) {
     g.columns = (p.w->groups() + g.unit_step - 1) / g.unit_step;
     tiles += g.columns * ((p.rows.rows + g.row_step - 1) / g.row_step);
   }
-  pool_.run(static_cast<uint32_t>(tiles), [&](uint32_t tile, unsigned worker) {
+  auto multiply_one = [&](uint32_t tile, unsigned worker) {
     size_t i = products.size() - 1;
     while (tile < grids[i].first_tile) --i;
     const Grid& g = grids[i];
@@ -265,7 +264,11 @@ void Forward::multiply(std::span<const Product> products) {
     const size_t first = at % g.columns * g.unit_step, row = at / g.columns * g.row_step;
     multiply_tile(products[i], first, std::min(products[i].w->groups(), first + g.unit_step), row,
                   std::min(g.row_step, products[i].rows.rows - row), worker);
-  });
+  };
+  if (wide_)
+    pool_.run(static_cast<uint32_t>(tiles), std::move(multiply_one));
+  else
+    for (uint32_t tile = 0; tile < tiles; ++tile) multiply_one(tile, 0);
 }
 
 void Forward::finish(PassTail& tail) {

@@ -86,6 +86,13 @@ const GgmlTypeInfo* ggml_type_info(uint32_t type) {
   return found == std::end(kTypes) ? nullptr : found;
 }
 
+const GgmlTypeInfo* ggml_type_named(std::string_view name) {
+  const auto same = [](char a, char b) { return a == (b >= 'a' && b <= 'z' ? b - 'a' + 'A' : b); };
+  const auto* found = std::ranges::find_if(
+      kTypes, [&](const GgmlTypeInfo& t) { return std::ranges::equal(t.name, name, same); });
+  return found == std::end(kTypes) ? nullptr : found;
+}
+
 Result<Gguf> Gguf::parse(std::span<const std::byte> bytes, std::string name) {
   Gguf file;
   file.name_ = std::move(name);
@@ -126,6 +133,7 @@ Gguf& Gguf::operator=(Gguf&& other) noexcept {
   unmap();
   name_ = std::move(other.name_);
   bytes_ = std::exchange(other.bytes_, {});
+  metadata_ = std::exchange(other.metadata_, {});
   mapped_ = std::exchange(other.mapped_, false);
   version_ = other.version_;
   entries_ = std::move(other.entries_);

@@ -43,6 +43,8 @@ struct GgmlTypeInfo {
 
 // nullptr: not one that this engine reads.
 const GgmlTypeInfo* ggml_type_info(uint32_t type);
+// The same by name, in capitals or not: "Q4_0", "q4_0".
+const GgmlTypeInfo* ggml_type_named(std::string_view name);
 
 // Metadata value types, with GGUF's numbers.
 enum class GgufType : uint32_t {
@@ -94,6 +96,9 @@ class Gguf {
   uint64_t file_bytes() const { return bytes_.size(); }
   std::span<const std::byte> bytes() const { return bytes_; }  // the whole file
   uint32_t version() const { return version_; }
+  // The metadata as it stands in the file: n_entries() keys with their values.
+  std::span<const std::byte> metadata() const { return metadata_; }
+  uint64_t n_entries() const { return entries_.size(); }
 
   // Typed metadata. Integers of any width convert where the value fits; a number of any kind reads as double.
   bool has(std::string_view key) const { return find(key) != nullptr; }
@@ -136,6 +141,7 @@ class Gguf {
 
   std::string name_;
   std::span<const std::byte> bytes_;
+  std::span<const std::byte> metadata_;  // of them
   bool mapped_ = false;
   uint32_t version_ = 0;
   std::vector<Entry> entries_;  // sorted by key

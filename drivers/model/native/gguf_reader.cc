@@ -73,7 +73,9 @@ class GgufReader {
 
   Status read() {
     TRY(header());
+    const uint64_t metadata = at_;
     for (uint64_t i = 0; i < n_entries_; ++i) TRY(entry(i));
+    file_.metadata_ = bytes_.subspan(metadata, at_ - metadata);
     TRY(sort_entries());
     for (uint64_t i = 0; i < n_tensors_; ++i) TRY(tensor(i));
     TRY(sort_tensors());

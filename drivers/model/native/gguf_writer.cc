@@ -21,12 +21,17 @@ void put_text(std::vector<std::byte>& out, std::string_view text) {
   put_bytes(out, std::as_bytes(std::span(text)));
 }
 
-void align(std::vector<std::byte>& out) {
-  const size_t a = Gguf::kAlignmentDefault;
-  out.resize((out.size() + a - 1) / a * a);
+}  // namespace
+
+void GgufWriter::align(std::vector<std::byte>& out, size_t alignment) {
+  out.resize((out.size() + alignment - 1) / alignment * alignment);
 }
 
-}  // namespace
+void GgufWriter::copy_metadata(const Gguf& file) {
+  n_keys_ += file.n_entries();
+  put_bytes(metadata_, file.metadata());
+  alignment_ = file.uint_or("general.alignment", Gguf::kAlignmentDefault).value_or(Gguf::kAlignmentDefault);
+}
 
 void GgufWriter::key(std::string_view name, GgufType type) {
   ++n_keys_;
@@ -79,7 +84,7 @@ void GgufWriter::tensor(std::string_view name, GgmlType type, std::vector<uint64
   put(infos_, type);
   put<uint64_t>(infos_, data_.size());
   put_bytes(data_, bytes);
-  align(data_);
+  align(data_, alignment_);
 }
 
 std::vector<std::byte> GgufWriter::finish() {
@@ -90,7 +95,7 @@ std::vector<std::byte> GgufWriter::finish() {
   put(out, n_keys_);
   put_bytes(out, metadata_);
   put_bytes(out, infos_);
-  align(out);
+  align(out, alignment_);
   put_bytes(out, data_);
   return out;
 }

@@ -1,7 +1,7 @@
 // GgufWriter: a GGUF v3 file in memory, from metadata and tensors in the order given.
 //
-// Ownership: copies what it is given. Threads: one. Order of calls: keys and tensors in any order, then
-// finish() once. Errors: none: what is written is our own.
+// Ownership: copies what it is given. Threads: one. Order of calls: copy_metadata() if at all, keys and
+// tensors in any order, then finish() once. Errors: none: what is written is our own.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,8 @@ namespace phios {
 
 class GgufWriter {
  public:
+  // All metadata of another file, its alignment included.
+  void copy_metadata(const Gguf& file);
   void string(std::string_view key, std::string_view value);
   void uint32(std::string_view key, uint32_t value);
   void float32(std::string_view key, float value);
@@ -32,7 +34,10 @@ class GgufWriter {
   void key(std::string_view name, GgufType type);
   void array(std::string_view name, GgufType element, uint64_t count);
 
+  static void align(std::vector<std::byte>& out, size_t alignment);
+
   uint64_t n_keys_ = 0, n_tensors_ = 0;
+  size_t alignment_ = Gguf::kAlignmentDefault;
   std::vector<std::byte> metadata_, infos_, data_;
 };
 

@@ -106,11 +106,12 @@ struct Int8Rows {
   size_t rows = 0;
   const float* bias = nullptr;   // or none
   bool add = false;              // y += instead of y =
+  size_t ahead = 0;              // bytes from these weights to those that are likely to be multiplied next
   std::byte* scratch = nullptr;  // kInt8Scratch bytes, 64-byte aligned
 };
 
-// Many rows take weights that are unpacked first, so many blocks of two panels at once.
-inline constexpr size_t kUnpackedBlocks = 32;
+// Many rows may take weights that are unpacked first, so many blocks of two panels at once.
+inline constexpr size_t kUnpackedBlocks = 16;
 inline constexpr size_t kUnpackedPanels = 2;
 inline constexpr size_t kUnpackedBlockBytes = kUnpackedPanels * (kBlockVectors * 64 + 2 * 64);
 inline constexpr size_t kInt8Scratch = kUnpackedBlocks * kUnpackedBlockBytes;

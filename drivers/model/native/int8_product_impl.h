@@ -10,10 +10,16 @@
 namespace phios {
 namespace {
 
+constexpr size_t kCacheLine = 64;
 constexpr size_t kBytesWide = 64;        // of a vector of quants
 constexpr float kPeakSmallest = 1e-30f;  // below, an activation counts as zero: 127 / peak must not overflow
 
 inline Vec halves_at(const uint8_t* p) { return vec_load_f16(reinterpret_cast<const uint16_t*>(p)); }
+// Into the second cache: it is used thousands of instructions later. Always inlined, because GCC 12 takes a
+// function that does nothing but this for one that does nothing.
+inline __attribute__((always_inline)) void fetch(const uint8_t* p, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(p + i, 0, 2);
+}
 inline const float* floats_at(const uint8_t* p) { return reinterpret_cast<const float*>(p); }
 
 // Weights of P panels as a packed matrix holds them. seek() goes to a block; everything else is of that
@@ -23,6 +29,7 @@ struct PackedWeights {
   static constexpr BlockFormat kFormat = f;
   const uint8_t* group;
   size_t panel;
+  size_t ahead;  // bytes from here to what will be needed next, 0: nobody knows
   const uint8_t* head = nullptr;
   const uint8_t* quants = nullptr;
   size_t block = 0;  // of the record
@@ -33,6 +40,13 @@ struct PackedWeights {
     head = record + panel * f.head_bytes();
     quants = record + kGroupPanels * f.head_bytes() + (block * kGroupPanels + panel) * f.quant_bytes();
   }
+  // What stands `ahead` of this block's weights of `panels` panels.
+  __attribute__((always_inline)) void fetch_ahead(size_t panels) const {
+    if (ahead == 0) return;
+    if (block == 0) fetch(head + ahead, panels * f.head_bytes());
+    fetch(quants + ahead, panels * f.quant_bytes());
+  }
+  void skip_fetches(size_t) { ahead = 0; }
 
   template <int j>
   Bytes vector(int p) const {
@@ -78,9 +92,19 @@ struct UnpackedWeights {
   static constexpr size_t kPanelBytes = kUnpackedBlockBytes / kUnpackedPanels;
   static constexpr size_t kScalesAt = kBlockVectors * kBytesWide;
   uint8_t* data;
+  const uint8_t* next =
+      nullptr;  // what will be needed next, up to next_end; some lines of it with each block
+  const uint8_t* next_end = nullptr;
+  size_t next_step = kCacheLine;
   uint8_t* at = nullptr;
 
   void seek(size_t b) { at = data + b * kUnpackedBlockBytes; }
+  __attribute__((always_inline)) void fetch_ahead(size_t) {
+    if (next >= next_end) return;
+    fetch(next, next_step);
+    next += next_step;
+  }
+  void skip_fetches(size_t blocks) { next += blocks * next_step; }
   uint8_t* panel(int p) const { return at + static_cast<size_t>(p) * kPanelBytes; }
   template <int j>
   Bytes vector(int p) const {
@@ -182,6 +206,7 @@ __attribute__((noinline)) void int8_tile(Weights w, size_t n, const ActivationBl
   constexpr int kVectors = static_cast<int>(kBlockVectors);
   for (size_t b = 0; b < n; ++b, ++x) {
     w.seek(b);
+    w.fetch_ahead(P);
     if constexpr (f.halves()) {
       add_block<0, 0, kVectors / 2>(w, x, stride, acc);
       add_block<1, kVectors / 2, kVectors>(w, x, stride, acc);
@@ -220,16 +245,17 @@ void int8_rows(Weights w, size_t first_block, size_t blocks, const Int8Rows& row
   const size_t chunks = (rows.rows + R - 1) / R;
   for (size_t c = 0; c < chunks; ++c) {
     const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
+    if (c > 0) w.skip_fetches(blocks);  // the tile before has made them
     int8_tile_of<Weights, R, P>(end - row, w, blocks, rows.x + row * rows.x_stride + first_block,
                                 rows.x_stride, output_of(rows, row, column, first_block > 0));
   }
 }
 
-// Few rows: the weights are unpacked in registers.
+// The weights are unpacked in registers.
 template <BlockFormat f>
 void product_direct(const uint8_t* group, size_t panels, size_t blocks, const Int8Rows& rows, size_t column) {
   size_t p = 0;
-  const auto at = [&] { return PackedWeights<f>{.group = group, .panel = p}; };
+  const auto at = [&] { return PackedWeights<f>{.group = group, .panel = p, .ahead = rows.ahead}; };
   if constexpr (kNarrowRows > 0)
     if (rows.rows <= static_cast<size_t>(kNarrowRows))
       for (; p + kGroupPanels <= panels; p += kGroupPanels)
@@ -241,25 +267,42 @@ void product_direct(const uint8_t* group, size_t panels, size_t blocks, const In
     int8_rows<PackedWeights<f>, kPairRows, 1>(at(), 0, blocks, rows, column + p * kLanes);
 }
 
-// Many rows: two panels at a time are unpacked into the scratch, a stretch of blocks that the first cache
+// Two panels at a time are unpacked into the scratch, a stretch of blocks that the first cache
 // holds.
 template <BlockFormat f>
 void product_unpacked(const uint8_t* group, size_t panels, size_t blocks, const Int8Rows& rows,
                       size_t column) {
-  const UnpackedWeights<f> to{reinterpret_cast<uint8_t*>(rows.scratch)};
+  UnpackedWeights<f> to{reinterpret_cast<uint8_t*>(rows.scratch)};
+  // The tiles fetch the group that comes next, each block of each its share.
+  const size_t tiles = (rows.rows + kPairRows - 1) / kPairRows;
+  const size_t shares = (panels + kUnpackedPanels - 1) / kUnpackedPanels * tiles * blocks;
+  const size_t bytes = f.group_bytes(blocks * kBlockInputs);
+  to.next_step = round_up((bytes + shares - 1) / shares, kCacheLine);
+  if (rows.ahead > 0) to.next = group + rows.ahead, to.next_end = to.next + bytes;
   for (size_t p = 0; p < panels; p += kUnpackedPanels) {
     const size_t n = panels - p < kUnpackedPanels ? panels - p : kUnpackedPanels;
     for (size_t first = 0; first < blocks; first += kUnpackedBlocks) {
       const size_t last = first + kUnpackedBlocks < blocks ? first + kUnpackedBlocks : blocks;
-      unpack<f>({.group = group, .panel = p}, first, last, static_cast<int>(n), to);
-      if (n == kUnpackedPanels && kPairPanels == 2)
+      unpack<f>({.group = group, .panel = p, .ahead = 0}, first, last, static_cast<int>(n), to);
+      if (n == kUnpackedPanels && kPairPanels == 2) {
         int8_rows<UnpackedWeights<f>, kPairRows, 2>(to, first, last - first, rows, column + p * kLanes);
-      else
-        for (size_t i = 0; i < n; ++i)
-          int8_rows<UnpackedWeights<f>, kPairRows, 1>({to.data + i * to.kPanelBytes}, first, last - first,
-                                                      rows, column + (p + i) * kLanes);
+      } else {
+        for (size_t i = 0; i < n; ++i) {
+          UnpackedWeights<f> one = to;
+          one.data += i * to.kPanelBytes;
+          int8_rows<UnpackedWeights<f>, kPairRows, 1>(one, first, last - first, rows,
+                                                      column + (p + i) * kLanes);
+        }
+      }
+      if (to.next < to.next_end) to.next += (last - first) * tiles * to.next_step;
     }
   }
+}
+
+// Up to how many rows unpacking in registers, again for every tile of rows, is cheaper.
+constexpr size_t direct_rows(BlockFormat f) {
+  const bool cheap = f.scales == BlockScales::kHalf && (f.bits == 8 || (f.bits == 4 && kUnpacksForNothing));
+  return cheap ? SIZE_MAX : kDirectRows;
 }
 
 template <PackedType type>
@@ -270,7 +313,7 @@ void int8_typed(const PackedMatrix& w, size_t first, size_t last, const Int8Rows
     const size_t left = w.padded_out() - g * kGroup;
     const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
     const uint8_t* group = static_cast<const uint8_t*>(w.data) + g * f.group_bytes(w.n_in);
-    if (rows.rows <= kDirectRows)
+    if (rows.rows <= direct_rows(f))
       product_direct<f>(group, panels, blocks, rows, g * kGroup);
     else
       product_unpacked<f>(group, panels, blocks, rows, g * kGroup);

@@ -13,6 +13,7 @@ namespace {
 constexpr int kPairRows = 2, kPairPanels = 1;
 constexpr int kNarrowRows = 0;
 constexpr size_t kDirectRows = 2;
+constexpr bool kUnpacksForNothing = false;
 #if defined(__AVXVNNI__)
 constexpr bool kSignedBytes = false;
 #else

@@ -11,9 +11,10 @@ namespace {
 
 // 6 rows × 2 panels of integer sums and as many of floats: 24 of 32 registers.
 constexpr int kPairRows = 6, kPairPanels = 2;
-constexpr int kNarrowRows = 2;        // that take four panels at once
-constexpr size_t kDirectRows = 6;     // beyond, unpacking once pays
-constexpr bool kSignedBytes = false;  // the dot product's weights are unsigned
+constexpr int kNarrowRows = 2;             // that take four panels at once
+constexpr size_t kDirectRows = 12;         // beyond, unpacking once pays
+constexpr bool kUnpacksForNothing = true;  // nibbles: on ports that the dot products leave idle
+constexpr bool kSignedBytes = false;       // the dot product's weights are unsigned
 
 struct Bytes {
   __m512i v;

@@ -12,6 +12,7 @@ namespace {
 constexpr int kPairRows = 1, kPairPanels = 1;
 constexpr int kNarrowRows = 0;
 constexpr size_t kDirectRows = 1;
+constexpr bool kUnpacksForNothing = false;
 constexpr bool kSignedBytes = false;
 constexpr int kByteLanes = 64;
 

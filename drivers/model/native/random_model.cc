@@ -92,7 +92,7 @@ class Maker {
     matrix("token_embd.weight", o_.embedding_type, o_.n_embd, o_.n_vocab, 1.0f);
     for (uint32_t i = 0; i < o_.n_layers; ++i) layer(fmt::format("blk.{}.", i));
     vector("output_norm.weight", o_.n_embd, 1.0f, 0.1f);
-    if (!o_.tied) matrix("output.weight", o_.type, o_.n_embd, o_.n_vocab, 1.0f);
+    if (!o_.tied) matrix("output.weight", o_.output_type.value_or(o_.type), o_.n_embd, o_.n_vocab, 1.0f);
     if (o_.rope_factors) vector("rope_freqs.weight", o_.head_dim / 2, 2.0f, 0.2f);
     return writer_.finish();
   }

@@ -31,7 +31,8 @@ struct RandomModelOptions {
   bool tied = false;            // the output is the embedding
   bool rope_factors = false;    // a rope_freqs.weight tensor
   GgmlType type = GgmlType::kF16;
-  std::optional<GgmlType> down_type{};  // of the feed-forward's last matrix, if another
+  std::optional<GgmlType> down_type{};    // of the feed-forward's last matrix, if another
+  std::optional<GgmlType> output_type{};  // of the output's, if another
   GgmlType embedding_type = GgmlType::kF16;
   uint64_t seed = 1;
 };

@@ -9,9 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "kernel/boot/cmd/bench_engine.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/decode_load.h"
 #include "kernel/boot/cmd/job.h"
+#include "kernel/boot/cmd/median.h"
 #include "kernel/runtime/measure.h"
 
 namespace phios {
@@ -19,11 +21,6 @@ namespace phios {
 namespace {
 
 constexpr int kRounds = 5;  // medians of so many
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 // Nanoseconds of one call of `what`, the median over rounds of `n` calls.
 template <class What>
@@ -169,6 +166,7 @@ void add_bench_command(CLI::App& app, CommandContext& context) {
       ->capture_default_str();
   command->callback(
       command_callback(context, [&context, o] { return decode(context, o->batch, o->seconds); }));
+  add_bench_engine(*bench, context);
 }
 
 }  // namespace phios

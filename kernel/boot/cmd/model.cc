@@ -6,6 +6,7 @@
 
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/lone_sequence.h"
+#include "kernel/boot/cmd/model_files.h"
 #include "kernel/sched/sampler.h"
 
 namespace phios {
@@ -125,10 +126,11 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
 }  // namespace
 
 void add_model_commands(CLI::App& app, CommandContext& context) {
-  CLI::App* model = app.add_subcommand("model", "what a model file holds");
+  CLI::App* model = app.add_subcommand("model", "what a model file holds, and files made anew");
   model->require_subcommand(1);
   model->add_subcommand("info", "shape, vocabulary and chat template of --model")
       ->callback(command_callback(context, [&context] { return info(context); }));
+  add_model_file_commands(*model, context);
 
   auto t = std::make_shared<TokenizeOptions>();
   CLI::App* command = app.add_subcommand(

@@ -1,0 +1,179 @@
+#include "kernel/boot/cmd/model_files.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include "drivers/model/native/config.h"
+#include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/quant.h"
+#include "drivers/model/native/random_model.h"
+
+namespace phios {
+
+namespace {
+
+constexpr uint64_t kRandomElementsMax = uint64_t{1} << 34;  // of a random model
+
+Result<GgmlType> type_of(const std::string& name) {
+  const GgmlTypeInfo* info = ggml_type_named(name);
+  if (!info) return fail(ErrorCode::EINVAL_, fmt::format("\"{}\" is no tensor type that is read here", name));
+  return info->type;
+}
+
+Status write_file(const std::string& path, std::span<const std::byte> bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", path));
+  return {};
+}
+
+struct RandomOptions {
+  std::string architecture = "llama", shape, type = "f16", embedding_type, output_type, out;
+  uint64_t seed = 1;
+  bool tied = false;
+};
+
+struct ShapeKey {
+  std::string_view name;
+  uint32_t RandomModelOptions::* value;
+  uint32_t most;
+};
+constexpr ShapeKey kShapeKeys[] = {{"embd", &RandomModelOptions::n_embd, ModelConfig::kEmbdMax},
+                                   {"layers", &RandomModelOptions::n_layers, ModelConfig::kLayersMax},
+                                   {"heads", &RandomModelOptions::n_heads, ModelConfig::kHeadsMax},
+                                   {"kv_heads", &RandomModelOptions::n_kv_heads, ModelConfig::kHeadsMax},
+                                   {"head_dim", &RandomModelOptions::head_dim, ModelConfig::kHeadDimMax},
+                                   {"ff", &RandomModelOptions::n_ff, ModelConfig::kFeedForwardMax},
+                                   {"vocab", &RandomModelOptions::n_vocab, 1u << 20},
+                                   {"context", &RandomModelOptions::context_length, PHI_CONTEXT_MAX}};
+
+// "embd=1024,layers=24,…" into options; what is not named stays, heads share the embedding's length, and keys
+// and values have as many heads as queries.
+Status read_shape(std::string_view shape, RandomModelOptions& options) {
+  bool has_kv = false, has_dim = false;
+  while (!shape.empty()) {
+    const std::string_view part = shape.substr(0, shape.find(','));
+    shape.remove_prefix(std::min(shape.size(), part.size() + 1));
+    const size_t equals = std::min(part.find('='), part.size());
+    const std::string_view name = part.substr(0, equals);
+    const auto* key = std::ranges::find(kShapeKeys, name, &ShapeKey::name);
+    if (key == std::end(kShapeKeys))
+      return fail(ErrorCode::EINVAL_,
+                  fmt::format("--shape: \"{}\" is not one of embd, layers, heads, kv_heads, "
+                              "head_dim, ff, vocab, context",
+                              name));
+    const std::string_view digits = part.substr(std::min(equals + 1, part.size()));
+    uint32_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size() || value == 0 || value > key->most)
+      return fail(ErrorCode::EINVAL_, fmt::format("--shape: {} is \"{}\", a number from 1 to {} was expected",
+                                                  name, digits, key->most));
+    options.*key->value = value;
+    has_kv |= name == "kv_heads";
+    has_dim |= name == "head_dim";
+  }
+  if (!has_kv) options.n_kv_heads = options.n_heads;
+  if (!has_dim) options.head_dim = std::max(1u, options.n_embd / options.n_heads);
+  return {};
+}
+
+Status check_shape(const RandomModelOptions& o) {
+  const auto bad = [](const std::string& what) { return fail(ErrorCode::EINVAL_, "--shape: " + what); };
+  if (o.n_heads % o.n_kv_heads != 0)
+    return bad(fmt::format("{} heads over {} kv_heads", o.n_heads, o.n_kv_heads));
+  if (o.head_dim % ModelConfig::kHeadDimStep != 0)
+    return bad(fmt::format("head_dim is {}, no multiple of {}", o.head_dim, ModelConfig::kHeadDimStep));
+  if (o.n_vocab < kByteVocabulary)
+    return bad(fmt::format("vocab is {}, at least {}", o.n_vocab, kByteVocabulary));
+  for (const GgmlType type : {o.type, o.embedding_type, o.output_type.value_or(o.type)}) {
+    const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
+    for (const uint32_t n : {o.n_embd, o.n_ff, o.n_heads * o.head_dim})
+      if (n % info->block_elements != 0)
+        return bad(fmt::format("rows of {} are no multiple of {}'s blocks of {}", n, info->name,
+                               info->block_elements));
+  }
+  const uint64_t heads = uint64_t{o.n_heads} * o.head_dim + uint64_t{o.n_kv_heads} * o.head_dim;
+  const uint64_t layer = uint64_t{o.n_embd} * (2 * heads + 3 * uint64_t{o.n_ff});
+  if (o.n_layers * layer + 2 * uint64_t{o.n_vocab} * o.n_embd > kRandomElementsMax)
+    return fail(ErrorCode::ETOOBIG_, fmt::format("--shape: over {} weights", kRandomElementsMax));
+  return {};
+}
+
+Result<int> random(const RandomOptions& options) {
+  if (options.architecture != "llama" && options.architecture != "qwen2")
+    return fail(ErrorCode::EINVAL_, fmt::format("--arch {}: llama or qwen2", options.architecture));
+  RandomModelOptions o{.architecture = options.architecture};
+  o.type = TRY(type_of(options.type));
+  o.embedding_type = options.embedding_type.empty() ? o.type : TRY(type_of(options.embedding_type));
+  if (!options.output_type.empty()) o.output_type = TRY(type_of(options.output_type));
+  o.seed = options.seed;
+  o.tied = options.tied;
+  TRY(read_shape(options.shape, o));
+  TRY(check_shape(o));
+  TRY(write_file(options.out, make_random_model(o)));
+  return 0;
+}
+
+struct QuantizeOptions {
+  std::string in, out, type;
+};
+
+// Matrices take the type where their rows are whole blocks of it; vectors stay.
+Result<int> quantize_model(const QuantizeOptions& options) {
+  const GgmlType type = TRY(type_of(options.type));
+  if (!can_quantize(type))
+    return fail(ErrorCode::ENOSYS_,
+                fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
+  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
+  const Gguf file = TRY(Gguf::open(options.in));
+  GgufWriter writer;
+  writer.copy_metadata(file);
+  std::vector<float> values;
+  for (const GgufTensor& t : file.tensors()) {
+    std::vector<uint64_t> shape(t.shape.begin(), t.shape.begin() + t.n_dims);
+    if (t.n_dims < 2 || t.shape[0] % info->block_elements != 0) {
+      writer.tensor(t.name, t.type, std::move(shape), t.data);
+      continue;
+    }
+    values.resize(t.elements);
+    dequantize(t.type, t.data, values);
+    writer.tensor(t.name, type, std::move(shape), quantize(type, values));
+  }
+  TRY(write_file(options.out, writer.finish()));
+  return 0;
+}
+
+}  // namespace
+
+void add_model_file_commands(CLI::App& model, CommandContext& context) {
+  auto r = std::make_shared<RandomOptions>();
+  CLI::App* command = model.add_subcommand("random", "write a file of random weights in a given shape");
+  command->add_option("--arch", r->architecture, "llama or qwen2")->capture_default_str();
+  command->add_option(
+      "--shape", r->shape,
+      "embd=1024,layers=24,heads=16,kv_heads=4,ff=4096,vocab=50257,context=16384, or some of them "
+      "(else phi-nano's); head_dim too");
+  command->add_option("--type", r->type, "of the matrices")->capture_default_str();
+  command->add_option("--embedding-type", r->embedding_type, "of the embedding, if another");
+  command->add_option("--output-type", r->output_type, "of the output, if another");
+  command->add_flag("--tied", r->tied, "the output is the embedding");
+  command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
+  command->add_option("OUT", r->out, "the file")->required();
+  command->callback(command_callback(context, [r] { return random(*r); }));
+
+  auto q = std::make_shared<QuantizeOptions>();
+  command = model.add_subcommand("quantize", "write a file with its matrices in another type");
+  command->add_option("IN", q->in, "a GGUF file")->required();
+  command->add_option("OUT", q->out, "the new one")->required();
+  command->add_option("TYPE", q->type, "F32, F16, BF16, Q8_0 or Q4_0")->required();
+  command->callback(command_callback(context, [q] { return quantize_model(*q); }));
+}
+
+}  // namespace phios
