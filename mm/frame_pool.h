@@ -1,23 +1,41 @@
-// FramePool: a fixed number of equal frames of KV memory, reference-counted, handed out and taken back
-// without locks.
+// FramePool: pages of KV memory, reference-counted, each in a frame of one tier, in a slot of the swap file,
+// or lost. One budget of bytes holds the frames of all tiers; every tier has reserved address space for all
+// of it.
 //
-// Ownership: the kernel owns the pool, which owns the memory (mmap, touched on first use). A FrameRef owns
-// one reference; the last one gives the frame back. Threads: any, at once. Lifetime: the pool outlives every
-// FrameRef. Units: frames. Errors: allocate() is ELIMIT_ when the pool is empty, and changes nothing.
+// Whoever holds a page (tables, the prefix tree) holds its number; where it lies may change under them, and
+// then changes for all of them at once. Ownership: the kernel owns the pool, which owns the memory (mapped,
+// touched on first use). A FrameRef owns one reference; the last one gives everything back. Threads:
+// references, allocate() and Pin from any, at once and without locks; places change on one thread, the one
+// that forms passes (the pager's), so data() of a page that is not pinned is stable on that thread, and
+// nowhere else. Lifetime: the pool outlives every FrameRef. Units: frames of f16. Errors: ELIMIT_ when the
+// budget is spent; nothing has changed then.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "kernel/base/result.h"
+#include "mm/index_stack.h"
 #include "mm/kv_view.h"
+#include "mm/reserved.h"
 
 namespace phios {
 
 class FramePool;
+
+// Where a page lies: in a frame (the numbers of KvTier), on disk, or nowhere, to be computed again.
+enum class PagePlace : uint8_t { kF16, kInt8, kInt4, kInt2, kSwap, kLost };
+inline constexpr size_t kPlaces = 6;
+constexpr bool is_resident(PagePlace place) { return place < PagePlace::kSwap; }
+constexpr PagePlace place_of(KvTier tier) { return static_cast<PagePlace>(tier); }
+static_assert(place_of(KvTier::kInt2) == PagePlace::kInt2);
+
+inline constexpr uint32_t kNoPage = UINT32_MAX;  // a hole: positions that attention passes over
 
 class FrameRef {
  public:
@@ -45,57 +63,113 @@ class FrameRef {
 
 class FramePool {
  public:
-  static constexpr size_t kAlignment = 64;                // bytes
-  static constexpr uint32_t kMaxFrames = UINT32_MAX - 1;  // the index past the last one ends the free list
+  static constexpr size_t kAlignment = KvShape::kAlignment;  // bytes
+  // Pages for each frame of the budget: as many as fit in the smallest tier, and some that are lost.
+  static constexpr uint64_t kPagesPerFrame = 8;
+  static constexpr uint32_t kMaxFrames = 1u << 24;
 
-  static Result<std::unique_ptr<FramePool>> create(KvShape shape, uint32_t frames);
+  // A budget of so many frames in f16, and slots of a swap file for so many pages.
+  static Result<std::unique_ptr<FramePool>> create(KvShape shape, uint32_t frames, uint32_t swap_slots = 0);
   ~FramePool();
   FramePool(const FramePool&) = delete;
   FramePool& operator=(const FramePool&) = delete;
 
-  Result<FrameRef> allocate();
+  // `tag` goes with the page: the policy of the context that computes it.
+  Result<FrameRef> allocate(KvTier tier = KvTier::kF16, uint32_t tag = 0);
+  uint32_t tag(uint32_t page) const noexcept { return slots_[page].tag; }
   const KvShape& shape() const { return shape_; }
   uint32_t capacity() const { return capacity_; }
-  uint32_t free_frames() const noexcept { return capacity_ - used_.load(std::memory_order_relaxed); }
+  uint32_t free_frames() const noexcept {
+    return static_cast<uint32_t>((budget_ - used_.load(std::memory_order_relaxed)) / stride_[0]);
+  }
+  uint32_t pages_max() const { return pages_.capacity(); }  // page numbers stay below
+  uint32_t count(PagePlace place) const noexcept {
+    return counts_[static_cast<size_t>(place)].load(std::memory_order_relaxed);
+  }
 
-  // References as plain indices, for page tables, which hold many frames of one pool.
-  FrameRef share(uint32_t index) noexcept {
-    retain(index);
-    return {this, index};
+  // References as plain numbers, for page tables, which hold many pages of one pool.
+  FrameRef share(uint32_t page) noexcept {
+    retain(page);
+    return {this, page};
   }
   static uint32_t detach(FrameRef frame) noexcept {  // the caller now owns the reference, and release()s it
     frame.pool_ = nullptr;
     return frame.index_;
   }
-  void retain(uint32_t index) noexcept { slots_[index].refs.fetch_add(1, std::memory_order_relaxed); }
-  void release(uint32_t index) noexcept {
-    if (slots_[index].refs.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(index);
+  void retain(uint32_t page) noexcept { slots_[page].refs.fetch_add(1, std::memory_order_relaxed); }
+  void release(uint32_t page) noexcept {
+    if (slots_[page].refs.fetch_sub(1, std::memory_order_acq_rel) == 1) give_back(page);
   }
-  bool unique(uint32_t index) const noexcept {
-    return slots_[index].refs.load(std::memory_order_acquire) == 1;
+  bool unique(uint32_t page) const noexcept { return slots_[page].refs.load(std::memory_order_acquire) == 1; }
+  PagePlace place(uint32_t page) const noexcept { return kind_of(where(page)); }
+  uint32_t swap_slot(uint32_t page) const noexcept { return index_of(where(page)); }  // place() is kSwap
+  // The page's bytes in the tier that place() names; null when it is not resident.
+  std::byte* data(uint32_t page) const noexcept {
+    const uint32_t at = where(page);
+    return is_resident(kind_of(at)) ? frame(at) : nullptr;
   }
-  std::byte* data(uint32_t index) const noexcept { return memory_ + index * stride_; }
+
+  // ---- of the thread that forms passes
+
+  // The place of a page becomes a new one, and the old one is returned, still in use: discard() it once no
+  // pass reads it. kNowhere: the page is pinned, or there is no room; nothing has changed.
+  static constexpr uint32_t kNowhere = UINT32_MAX;
+  uint32_t take_place(PagePlace kind);                                   // kNowhere when there is no room
+  std::byte* bytes_at(uint32_t at) const noexcept { return frame(at); }  // of a place in a frame
+  uint32_t slot_at(uint32_t at) const noexcept { return index_of(at); }
+  uint32_t move(uint32_t page, uint32_t to);
+  void discard(uint32_t at) noexcept;
+
+  // Keeps a page where it is while another thread reads it. One pin at a time: a second waits for the first.
+  class Pin {
+   public:
+    Pin(FramePool& pool, uint32_t page) noexcept;
+    ~Pin();
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+   private:
+    FramePool& pool_;
+    uint32_t page_;
+  };
 
  private:
   struct Slot {
-    std::atomic<uint32_t> refs{0};
-    std::atomic<uint32_t> next{0};  // the next free frame while this one is free
+    std::atomic<uint32_t> refs;
+    std::atomic<uint32_t> where;  // the pin, the kind of place, and the frame or slot there
+    uint32_t tag;
   };
+  static constexpr uint32_t kPinned = 1u << 31;
+  static constexpr uint32_t kKindShift = 28;
+  static constexpr uint32_t kIndexMask = (1u << kKindShift) - 1;
+  static constexpr PagePlace kind_of(uint32_t at) {
+    return static_cast<PagePlace>((at & ~kPinned) >> kKindShift);
+  }
+  static constexpr uint32_t index_of(uint32_t at) { return at & kIndexMask; }
+  static constexpr uint32_t pack(PagePlace kind, uint32_t index) {
+    return (static_cast<uint32_t>(kind) << kKindShift) | index;
+  }
 
-  FramePool(KvShape shape, uint32_t frames, std::byte* memory, size_t stride);
-  bool pop(uint32_t& index) noexcept;
-  void give_back(uint32_t index) noexcept;
+  FramePool(KvShape shape, uint32_t frames, IndexStack pages, IndexStack swap, Reserved<Slot> slots);
+  uint32_t where(uint32_t page) const noexcept { return slots_[page].where.load(std::memory_order_acquire); }
+  std::byte* frame(uint32_t at) const noexcept {
+    const size_t tier = static_cast<size_t>(kind_of(at));
+    return memory_[tier].data() + index_of(at) * stride_[tier];
+  }
+  bool charge(size_t bytes) noexcept;
+  void give_back(uint32_t page) noexcept;
 
   KvShape shape_;
   uint32_t capacity_;
-  std::byte* memory_;
-  size_t stride_;  // bytes from frame to frame
-  std::unique_ptr<Slot[]> slots_;
-  // The free list's first index, and above it a tag that every change moves: a pop that slept through a
-  // pop and a push of the same frame fails (ABA).
-  alignas(kAlignment) std::atomic<uint64_t> free_list_;
-  alignas(kAlignment) std::atomic<uint32_t> touched_{0};  // frames behind it were never handed out
-  std::atomic<uint32_t> used_{0};
+  std::array<size_t, kKvTiers> stride_{};    // bytes from frame to frame
+  size_t budget_;                            // bytes
+  std::vector<Reserved<std::byte>> memory_;  // of each tier
+  std::vector<IndexStack> frames_;           // of each tier
+  IndexStack pages_, swap_;
+  Reserved<Slot> slots_;
+  std::atomic<size_t> used_{0};     // bytes of frames in use
+  std::atomic<bool> mixed_{false};  // some frame was of another tier than f16
+  std::array<std::atomic<uint32_t>, kPlaces> counts_{};
 };
 
 inline FrameRef::FrameRef(const FrameRef& other) noexcept : pool_(other.pool_), index_(other.index_) {

@@ -8,6 +8,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "mm/codec.h"
+
 namespace phios {
 namespace {
 
@@ -42,11 +44,16 @@ struct PageTable::Node {
 struct PageTable::Leaf : Node {
   explicit Leaf(FramePool& frame_pool) : Node(true), pool(frame_pool) {}
   Leaf(const Leaf& other, uint32_t keep) : Node(true), pool(other.pool) {
-    for (; count < keep; ++count) pool.retain(frames[count] = other.frames[count]);
+    for (; count < keep; ++count) {
+      frames[count] = other.frames[count];
+      if (frames[count] != kNoPage) pool.retain(frames[count]);
+    }
   }
   ~Leaf() { shrink(0); }
   void shrink(uint32_t keep) {
-    while (count > keep) pool.release(frames[--count]);
+    while (count > keep) {
+      if (const uint32_t page = frames[--count]; page != kNoPage) pool.release(page);
+    }
   }
 
   FramePool& pool;
@@ -100,8 +107,8 @@ PageTable::Leaf& PageTable::own_leaf(NodeRef& at, uint32_t keep) {
   return *static_cast<Leaf*>(at.get());
 }
 
-// Adds a page behind the last one; `page` is the number of pages so far.
-void PageTable::push_page(uint32_t page, FrameRef frame) {
+// Adds an owned reference to a page, or a hole, behind the last one; `page` is the number of pages so far.
+void PageTable::push_page(uint32_t page, uint32_t number) {
   if (levels_ == 0) {
     root_ = NodeRef(new Leaf(*pool_));
     levels_ = 1;
@@ -122,7 +129,7 @@ void PageTable::push_page(uint32_t page, FrameRef frame) {
     at = &inner.children[entry];
   }
   Leaf& last = own_leaf(*at);
-  last.frames[last.count++] = FramePool::detach(std::move(frame));
+  last.frames[last.count++] = number;
 }
 
 // Drops the pages from new_pages on. What is shared is not copied whole, only the entries that stay.
@@ -153,6 +160,8 @@ void PageTable::keep_pages(uint32_t old_pages, uint32_t new_pages) {
 // A position's key lies in every line of the keys: those are copied whole.
 void PageTable::copy_positions(uint32_t from, uint32_t to, uint32_t n) const {
   const KvShape& shape = pool_->shape();
+  if (const PagePlace place = pool_->place(from); place != PagePlace::kF16)
+    return decode_frame(shape, static_cast<KvTier>(place), pool_->data(from), pool_->data(to));
   const size_t keys = shape.n_kv_heads * shape.key_bytes(KvTier::kF16);
   const size_t used = size_t{n} * shape.head_dim * sizeof(uint16_t);
   for (uint32_t layer = 0; layer < shape.n_layers; ++layer) {
@@ -165,7 +174,8 @@ void PageTable::copy_positions(uint32_t from, uint32_t to, uint32_t n) const {
   }
 }
 
-// Before positions behind the first `used` ones of the tail page are written: a copy of it when it is shared.
+// Before positions behind the first `used` ones of the tail page are written: a copy of it when it is shared,
+// or not in f16.
 Result<uint32_t> PageTable::own_tail(uint32_t used) {
   const uint32_t tail = pages_of(positions_) - 1;
   const uint32_t entry = entry_of(tail, 1);
@@ -173,8 +183,9 @@ Result<uint32_t> PageTable::own_tail(uint32_t used) {
   for (uint32_t level = levels_; level > 1; --level) at = &own_inner(*at).children[entry_of(tail, level)];
   Leaf& last = own_leaf(*at);
   const uint32_t shared = last.frames[entry];
-  if (pool_->unique(shared)) return 0;
-  const uint32_t own = FramePool::detach(TRY(pool_->allocate()));
+  if (pool_->unique(shared) && pool_->place(shared) == PagePlace::kF16) return 0;
+  assert(is_resident(pool_->place(shared)));
+  const uint32_t own = FramePool::detach(TRY(pool_->allocate(KvTier::kF16, tag_)));
   copy_positions(shared, own, used);
   last.frames[entry] = own;
   pool_->release(shared);
@@ -195,9 +206,9 @@ Result<uint32_t> PageTable::append(uint32_t n) {
     return std::unexpected<Error>(std::move(error));
   };
   for (uint32_t page = old_pages; page < new_pages; ++page) {
-    auto frame = pool_->allocate();
+    auto frame = pool_->allocate(KvTier::kF16, tag_);
     if (!frame) return undo(std::move(frame).error());
-    push_page(page, std::move(*frame));
+    push_page(page, FramePool::detach(std::move(*frame)));
     ++taken;
   }
   if (const uint32_t used = positions_ % PHI_PAGE_TOKENS; used != 0) {
@@ -215,28 +226,61 @@ void PageTable::truncate(uint32_t n) {
   const uint32_t old_pages = pages();
   positions_ = n;
   keep_pages(old_pages, pages());
+  if (n % PHI_PAGE_TOKENS == 0 || page(n / PHI_PAGE_TOKENS) != kNoPage) return;
+  positions_ = n - n % PHI_PAGE_TOKENS;
+  keep_pages(n / PHI_PAGE_TOKENS + 1, pages());
 }
 
 void PageTable::append_shared(const FrameRef& frame, uint32_t n_positions) {
   assert(positions_ % PHI_PAGE_TOKENS == 0 && n_positions > 0 && n_positions <= PHI_PAGE_TOKENS);
   assert(positions_ <= PHI_CONTEXT_MAX - n_positions);
-  push_page(pages(), frame);
+  push_page(pages(), FramePool::detach(frame));
   positions_ += n_positions;
 }
 
-FrameRef PageTable::frame(uint32_t page) const {
-  assert(page < pages());
-  return pool_->share(leaf(page).frames[entry_of(page, 1)]);
+void PageTable::append_hole() {
+  assert(positions_ % PHI_PAGE_TOKENS == 0 && positions_ <= PHI_CONTEXT_MAX - PHI_PAGE_TOKENS);
+  push_page(pages(), kNoPage);
+  positions_ += PHI_PAGE_TOKENS;
 }
 
-void PageTable::view(std::vector<KvSpan>& out) const {
-  const uint32_t n_pages = pages();
+uint32_t PageTable::page(uint32_t page) const {
+  assert(page < pages());
+  return leaf(page).frames[entry_of(page, 1)];
+}
+
+FrameRef PageTable::frame(uint32_t page) const {
+  const uint32_t number = this->page(page);
+  return number == kNoPage ? FrameRef() : pool_->share(number);
+}
+
+void PageTable::drop(uint32_t page) {
+  assert(page < pages());
+  NodeRef* at = &root_;
+  for (uint32_t level = levels_; level > 1; --level) at = &own_inner(*at).children[entry_of(page, level)];
+  uint32_t& entry = own_leaf(*at).frames[entry_of(page, 1)];
+  if (entry != kNoPage) pool_->release(entry);
+  entry = kNoPage;
+}
+
+void PageTable::numbers(std::vector<uint32_t>& out) const {
+  for (uint32_t first = 0; first < pages(); first += kNodeEntries) {
+    const Leaf& node = leaf(first);
+    out.insert(out.end(), node.frames.begin(), node.frames.begin() + node.count);
+  }
+}
+
+void PageTable::view(std::vector<KvSpan>& out, uint32_t n_pages) const {
   for (uint32_t first = 0; first < n_pages; first += kNodeEntries) {
     const Leaf& node = leaf(first);
-    for (uint32_t i = 0; i < node.count; ++i) {
+    for (uint32_t i = 0; i < std::min(node.count, n_pages - first); ++i) {
+      const uint32_t page = node.frames[i];
+      if (page == kNoPage) continue;
       const uint32_t pos = (first + i) * PHI_PAGE_TOKENS;
-      const uint32_t n = std::min<uint32_t>(positions_ - pos, PHI_PAGE_TOKENS);
-      out.push_back({pool_->data(node.frames[i]), KvTier::kF16, pos, n});
+      const PagePlace place = pool_->place(page);
+      assert(is_resident(place));
+      out.push_back({pool_->data(page), static_cast<KvTier>(place), pos,
+                     std::min<uint32_t>(positions_ - pos, PHI_PAGE_TOKENS)});
     }
   }
 }

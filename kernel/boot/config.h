@@ -18,7 +18,10 @@ struct Config {
   uint32_t reactors = 0;  // 0: cores
   uint32_t threads = 0;   // model workers; 0: cores
   uint64_t kv_bytes = 0;  // 0: by the model's shape
-  uint64_t seed = 0;      // 0: from the system
+  static constexpr uint64_t kSwapByMemory = UINT64_MAX;
+  uint64_t swap_bytes = kSwapByMemory;  // of the swap file; 0: none, pages are dropped and computed again
+  std::string kv;     // the page policy of contexts that choose none: a name, or a library FILE.so
+  uint64_t seed = 0;  // 0: from the system
   bool allow_uring = true;
 };
 

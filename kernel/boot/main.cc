@@ -32,6 +32,15 @@ int run(int argc, char** argv) {
   app.add_option("--reactors", context.config.reactors, "reactors (default: the number of cores)");
   app.add_option("--kv-bytes", context.config.kv_bytes, "memory for KV frames, such as 512MB")
       ->transform(CLI::AsSizeValue(false));
+  app.add_option("--kv", context.config.kv,
+                 "how pages of keys and values are kept: full, int8, int4, int2, age, importance, "
+                 "window[:TOKENS], quest[:TOKENS], "
+                 "or a library FILE.so")
+      ->type_name("POLICY");
+  app.add_option(
+         "--swap-bytes", context.config.swap_bytes,
+         "disk for KV frames when memory is full (default: four times as much; 0: compute them again)")
+      ->transform(CLI::AsSizeValue(false));
   app.add_option("--seed", context.config.seed, "of every random choice of the run");
   app.add_flag("--json", context.json, "results as JSON, for scripts");
   bool no_uring = false;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "drivers/model/native/native_model.h"
@@ -23,6 +24,31 @@ namespace {
 
 constexpr uint64_t kDefaultKvBytes = uint64_t{1} << 30;  // reserved, touched only as it is used
 constexpr uint64_t kMinFrames = 64, kMaxFrames = 1 << 20;
+
+constexpr uint64_t kSwapFactor =
+    4;  // the swap file by default, in KV memories; written only when they run out
+
+// The swap file's transfers on the reactors.
+class ReactorIo final : public SwapIo {
+ public:
+  explicit ReactorIo(std::unique_ptr<Runtime>& runtime) : runtime_(runtime) {}
+  void read(int fd, std::span<std::byte> buffer, int64_t offset, Done done) override {
+    runtime_->async_read(fd, buffer, offset, kNever, std::move(done));
+  }
+  void write(int fd, std::span<const std::byte> buffer, int64_t offset, Done done) override {
+    runtime_->async_write(fd, buffer, offset, kNever, std::move(done));
+  }
+
+ private:
+  std::unique_ptr<Runtime>& runtime_;
+};
+
+// How many pages the swap file takes.
+uint32_t swap_slots(uint64_t frame_bytes, uint32_t frames, uint64_t swap_bytes) {
+  const uint64_t bytes =
+      swap_bytes == Config::kSwapByMemory ? kSwapFactor * frames * frame_bytes : swap_bytes;
+  return static_cast<uint32_t>(std::min<uint64_t>(bytes / frame_bytes, kMaxFrames * kSwapFactor));
+}
 
 uint32_t frames_for(const ModelInfo& info, uint64_t kv_bytes) {
   const uint64_t frame = std::max<uint64_t>(info.kv.frame_bytes(), 64);
@@ -53,6 +79,9 @@ struct System::Parts {
   std::shared_ptr<const Vocabulary> vocabulary;
   std::unique_ptr<FramePool> frames;
   std::unique_ptr<PrefixTree> prefixes;
+  ReactorIo swap_io{runtime};
+  std::unique_ptr<SwapFile> swap;
+  std::unique_ptr<Pager> pager;
   std::unique_ptr<MaskTables> masks;
   std::unique_ptr<ProgramRegistry> programs;
   std::unique_ptr<DurableCells> durable;
@@ -67,7 +96,26 @@ struct System::Parts {
   std::unique_ptr<SyscallDispatcher> dispatcher;
   std::unique_ptr<Kernel> kernel;
   phi_kernel handle{};
+
+  nlohmann::json pages_json() const;
 };
+
+// Where pages are, and how often they moved.
+nlohmann::json System::Parts::pages_json() const {
+  constexpr std::array<const char*, kPlaces> kNames = {"f16", "int8", "int4", "int2", "swap", "lost"};
+  nlohmann::json pages;
+  for (size_t place = 0; place < kPlaces; ++place)
+    pages[kNames[place]] = frames->count(static_cast<PagePlace>(place));
+  const PagerStats s = pager->stats();
+  pages["swapped_out"] = s.swapped_out;
+  pages["swapped_in"] = s.swapped_in;
+  pages["faults"] = s.faults;
+  pages["dropped"] = s.dropped;
+  pages["recomputed"] = s.recomputed;
+  pages["retiered"] = s.retiered;
+  pages["io_errors"] = s.io_errors;
+  return pages;
+}
 
 System::System() : parts_(std::make_unique<Parts>()) {}
 
@@ -90,8 +138,13 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
   p.trace = std::make_unique<Trace>(*p.env, reactors);
   p.model = TRY(open_model(config.model, config.threads != 0 ? config.threads : cores));
   p.vocabulary = std::make_shared<const Vocabulary>(*p.model);
-  p.frames = TRY(FramePool::create(p.model->info().kv, frames_for(p.model->info(), config.kv_bytes)));
+  const KvShape& kv = p.model->info().kv;
+  const uint32_t frames = frames_for(p.model->info(), config.kv_bytes);
+  const uint32_t slots = swap_slots(kv.frame_bytes(), frames, config.swap_bytes);
+  p.frames = TRY(FramePool::create(kv, frames, slots));
   p.prefixes = std::make_unique<PrefixTree>(*p.frames);
+  if (slots > 0) p.swap = TRY(SwapFile::create(home, kv.frame_bytes(), slots, p.swap_io));
+  p.pager = std::make_unique<Pager>(*p.env, *p.frames, *p.prefixes, p.swap.get());
   p.masks = std::make_unique<MaskTables>(p.vocabulary);
 
   std::vector<std::string> directories = config.program_path;
@@ -121,7 +174,8 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
   p.runtime = TRY(Runtime::start(*p.env, *p.trace, runtime_options));
   p.batcher = std::make_unique<Batcher>(*p.env, *p.trace, *p.model);
   p.decode = std::make_unique<DecodeServices>(
-      DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model, *p.vocabulary, *p.frames, *p.prefixes});
+      DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model, *p.vocabulary, *p.frames, *p.prefixes,
+                     *p.pager, TRY(find_kv_policy(config.kv, {.libraries = true}))});
   p.kernel = std::make_unique<Kernel>(
       Kernel::Parts{*p.env, *p.trace, *p.runtime, *p.decode, *p.masks, *p.programs, p.durable.get(),
                     p.tools.get(), p.retrieval.get(), p.solvers.get(), std::move(no_durable_why),
@@ -155,7 +209,8 @@ std::string System::stats_json() {
                           {"prompt", t.prompt},
                           {"generated", t.generated},
                           {"results", t.results},
-                          {"reused", t.reused}}},
+                          {"reused", t.reused},
+                          {"recomputed", t.recomputed}}},
                         {"passes", b.passes},
                         {"positions", b.positions},
                         {"largest_batch", b.largest_batch},
@@ -167,6 +222,7 @@ std::string System::stats_json() {
                          {{"all", parts_->frames->capacity()},
                           {"free", parts_->frames->free_frames()},
                           {"cached", parts_->prefixes->cached_frames()}}},
+                        {"pages", parts_->pages_json()},
                         {"runtime",
                          {{"switches", r.switches},
                           {"steals", r.steals},

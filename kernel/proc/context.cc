@@ -75,7 +75,13 @@ void Context::truncate(uint32_t n) {
     spans_.pop_back();
   }
   tokens_.resize(n);
-  if (computed_before > n) pages_.truncate(n);
+  recompute_from(n);
+}
+
+void Context::recompute_from(uint32_t n) {
+  const uint32_t last = std::min(computed(), size());
+  pages_.truncate(n);
+  if (computed() < last) counts_.recomputed += last - computed();
 }
 
 void Context::reuse(std::span<const FrameRef> frames) {

@@ -26,16 +26,18 @@ struct ContextSpan {
   std::string label;  // the section, or the call
 };
 
-// Tokens counted on the side that wrote them. forwarded == prompt + generated + results − reused once nothing
-// waits: tokens that leave before they were computed (the closing marker of an EXIT, say) are taken off their
-// side again.
+// Tokens counted on the side that wrote them. forwarded == prompt + generated + results − reused + recomputed
+// once nothing waits: tokens that leave before they were computed (the closing marker of an EXIT, say) are
+// taken off their side again.
 struct TokenCounts {
   uint64_t forwarded = 0, prompt = 0, generated = 0, results = 0, reused = 0;
+  uint64_t recomputed = 0;  // positions whose pages were dropped, or had gone
   uint64_t choices = 0,
            admitted = 0;  // tokens that were sampled, and how many the mask admitted at each, summed
   TokenCounts& operator+=(const TokenCounts& o) {
     forwarded += o.forwarded, prompt += o.prompt, generated += o.generated;
-    results += o.results, reused += o.reused, choices += o.choices, admitted += o.admitted;
+    results += o.results, reused += o.reused, recomputed += o.recomputed, choices += o.choices,
+        admitted += o.admitted;
     return *this;
   }
 };
@@ -49,6 +51,8 @@ class Context {
   void append(std::span<const Token> tokens, Origin origin, std::string_view label);
   void append(Token token, Origin origin) { append({&token, 1}, origin, {}); }
   void truncate(uint32_t n);
+  // Positions from n on wait to be computed again; a few before them too, where n lies in a hole.
+  void recompute_from(uint32_t n);
   // Takes whole pages that are known already (prefix tree) for the first tokens, in place of what is
   // computed, which must be fewer.
   void reuse(std::span<const FrameRef> frames);

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace phios {
 
 namespace {
-constexpr uint32_t kEvictFrames = 64;  // of the prefix tree at once, when the pool is empty
-
 // log softmax of one entry, in double: a sum over 150,000 floats.
 float log_probability(std::span<const float> logits, Token token) {
   const float largest = *std::max_element(logits.begin(), logits.end());
@@ -21,7 +20,13 @@ float log_probability(std::span<const float> logits, Token token) {
 }  // namespace
 
 Decoder::Decoder(DecodeServices& services, std::shared_ptr<Budget> budget, Pid pid)
-    : services_(services), budget_(std::move(budget)), context_(services.frames), pid_(pid) {
+    : services_(services),
+      budget_(std::move(budget)),
+      context_(services.frames),
+      client_(services.pager, context_.pages()),
+      policy_(services.policy),
+      pid_(pid) {
+  context_.pages().set_tag(static_cast<uint32_t>(policy_.get()->id()));
   task_.decoder = this;
   task_.run = [](Task* task) {
     Decoder& self = *static_cast<PostTask*>(task)->decoder;
@@ -33,6 +38,7 @@ Decoder::~Decoder() { budget_->refund(Resource::kFrames, charged_frames_); }
 
 std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, uint64_t seed) const {
   auto child = std::make_unique<Decoder>(services_, std::move(budget), pid);
+  child->policy_ = policy_;
   child->replace_context(context_);
   child->matcher_ = matcher_;
   child->sampler_ = sampler_;
@@ -44,13 +50,28 @@ std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, 
 
 void Decoder::replace_context(const Context& context) {
   const TokenCounts counts = context_.counts();
+  const Pager::Client::Change change(client_);
   context_ = context;
+  context_.pages().set_tag(static_cast<uint32_t>(policy_.get()->id()));
   context_.count_from_zero();
   context_.counts() += counts;
 }
 
+void Decoder::set_policy(KvPolicyRef policy) {
+  policy_.set(std::move(policy));
+  context_.pages().set_tag(static_cast<uint32_t>(policy_.get()->id()));
+}
+
+void Decoder::recompute_from(uint32_t n) {
+  const Pager::Client::Change change(client_);
+  context_.recompute_from(n);
+}
+
 void Decoder::truncate(uint32_t n) {
-  context_.truncate(n);
+  {
+    const Pager::Client::Change change(client_);
+    context_.truncate(n);
+  }
   share_until_ = std::min(share_until_, n);
   if (context_.pages().pages() < charged_frames_) {
     budget_->refund(Resource::kFrames, charged_frames_ - context_.pages().pages());
@@ -62,9 +83,19 @@ void Decoder::reuse_prefix() {
   // One position at least is left to compute: its logits are what decoding goes on from.
   const std::span<const Token> tokens(context_.tokens());
   if (tokens.size() <= PHI_PAGE_TOKENS) return;
-  const std::vector<FrameRef> known =
-      services_.prefixes.match(services_.model.info().id, tokens.first(tokens.size() - 1));
-  if (known.size() * PHI_PAGE_TOKENS > context_.computed()) context_.reuse(known);
+  std::vector<FrameRef> known = services_.prefixes.match(prefix_key(), tokens.first(tokens.size() - 1));
+  // The newest window is to be as it would be here: what another context has compressed since is computed
+  // anew.
+  const auto is_cold = [&](const FrameRef& page) {
+    const PagePlace place = services_.frames.place(page.index());
+    return is_resident(place) && place != PagePlace::kF16;
+  };
+  while (!known.empty() && known.size() * PHI_PAGE_TOKENS + PHI_KV_WINDOW > tokens.size() &&
+         is_cold(known.back()))
+    known.pop_back();
+  if (known.size() * PHI_PAGE_TOKENS <= context_.computed()) return;
+  const Pager::Client::Change change(client_);
+  context_.reuse(known);
 }
 
 void Decoder::share_prefix() {
@@ -73,9 +104,10 @@ void Decoder::share_prefix() {
   if (pages == 0) return;
   std::vector<FrameRef> frames;
   frames.reserve(pages);
-  for (uint32_t page = 0; page < pages; page++) frames.push_back(context_.pages().frame(page));
-  services_.prefixes.insert(services_.model.info().id,
-                            std::span(context_.tokens()).first(size_t{pages} * PHI_PAGE_TOKENS), frames);
+  for (uint32_t page = 0; page < pages && context_.pages().page(page) != kNoPage; page++)
+    frames.push_back(context_.pages().frame(page));
+  services_.prefixes.insert(prefix_key(), std::span(context_.tokens()).first(frames.size() * PHI_PAGE_TOKENS),
+                            frames);
 }
 
 void Decoder::start(Listener& listener, Mode mode, uint64_t max_tokens) {
@@ -90,7 +122,9 @@ void Decoder::start(Listener& listener, Mode mode, uint64_t max_tokens) {
   services_.batcher.enqueue(*this);
 }
 
-uint32_t Decoder::waiting() const noexcept { return std::max(context_.size() - context_.computed(), 1u); }
+uint32_t Decoder::waiting() const noexcept {
+  return recomputing_ ? context_.size() : std::max(context_.size() - context_.computed(), 1u);
+}
 
 Status Decoder::charge_frames() {
   const uint32_t pages = context_.pages().pages();
@@ -101,9 +135,59 @@ Status Decoder::charge_frames() {
   return {};
 }
 
-bool Decoder::make_room(uint32_t positions) noexcept {
-  if (context_.pages().append(positions)) return true;
-  return services_.prefixes.evict(kEvictFrames) > 0 && context_.pages().append(positions).has_value();
+Pager::Admission Decoder::make_room(uint32_t positions, bool last_resort) noexcept {
+  if (context_.pages().append(positions)) return Pager::Admission::kAdmitted;
+  const uint32_t used = context_.computed() % PHI_PAGE_TOKENS;
+  // The page that is begun counts too: it may be shared, and then has to be copied.
+  const uint32_t pages = (used + positions + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS;
+  const Pager::Admission room = services_.pager.make_room(client_, pages, last_resort);
+  if (room != Pager::Admission::kAdmitted || context_.pages().append(positions)) return room;
+  return Pager::Admission::kWait;  // someone else was quicker
+}
+
+Sequence::Next Decoder::wait_for_frames(Pager::Admission admission, bool last_resort) noexcept {
+  if (admission != Pager::Admission::kStuck) {
+    waits_for_frames_since_ = 0;
+    return Next::kWait;
+  }
+  const Nanos now = services_.env.now();
+  if (waits_for_frames_since_ == 0) waits_for_frames_since_ = now;
+  const bool gave_up = last_resort && now - waits_for_frames_since_ > kFrameWaitMax;
+  if (out_of_frames_ == OutOfFrames::kWait && !gave_up) return Next::kWait;
+  return fail_with(
+      {ErrorCode::ELIMIT_, fmt::format("frames: all {} of the pool are in use; give the kernel more memory "
+                                       "(--kv-bytes), or choose a policy that compresses (--kv)",
+                                       services_.frames.capacity())});
+}
+
+// The positions first … first + n - 1, and the pages that they see.
+void Decoder::fill(PassItem& item, uint32_t first, uint32_t n, uint32_t pages) noexcept {
+  view_.clear();
+  context_.pages().view(view_, pages);
+  in_pass_ = n;
+  item.sequence = pid_.value;
+  item.tokens = std::span(context_.tokens()).subspan(first, n);
+  item.first_pos = first;
+  item.kv = view_;
+  item.attend_pages = policy_.get()->attend_pages();
+  context_.counts().forwarded += n;
+  services_.pager.begin_pass(client_);
+}
+
+// Pages that neither memory nor disk holds any more are computed from their tokens, first to last.
+Sequence::Next Decoder::recompute_lost(uint32_t room, bool last_resort, PassItem& item) noexcept {
+  recomputing_ = true;
+  if (room < PHI_PAGE_TOKENS) return Next::kWait;  // asks for more next time: waiting()
+  uint32_t page = 0;
+  const uint32_t pages = services_.pager.revive(client_, room / PHI_PAGE_TOKENS, page);
+  if (pages == 0) return wait_for_frames(services_.pager.make_room(client_, 1, last_resort), last_resort);
+  const uint32_t first = page * PHI_PAGE_TOKENS;
+  const uint32_t n = std::min(pages * PHI_PAGE_TOKENS, context_.computed() - first);
+  fill(item, first, n, page + pages);
+  item.want_logits = false;
+  revives_ = true;
+  context_.counts().recomputed += n;
+  return Next::kRun;
 }
 
 Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item) noexcept {
@@ -118,37 +202,28 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
                                          "choose a model of a longer context",
                                          context_.size(), services_.model.info().context_length)});
   }
+  const Pager::Admission admission = services_.pager.admit(client_, last_resort);
+  if (admission == Pager::Admission::kLost) return recompute_lost(room, last_resort, item);
+  if (admission != Pager::Admission::kAdmitted) return wait_for_frames(admission, last_resort);
+  recomputing_ = false;
+  policy_.apply(context_, services_.pager, services_.vocabulary);
   const uint32_t n = std::min(all, room);
-  if (!make_room(n)) {
-    const Nanos now = services_.env.now();
-    if (waits_for_frames_since_ == 0) waits_for_frames_since_ = now;
-    const bool gave_up = last_resort && now - waits_for_frames_since_ > kFrameWaitMax;
-    if (out_of_frames_ == OutOfFrames::kWait && !gave_up) return Next::kWait;
-    return fail_with(
-        {ErrorCode::ELIMIT_, fmt::format("frames: all {} of the pool are in use; give the kernel more memory "
-                                         "(--kv-bytes), or run fewer processes",
-                                         services_.frames.capacity())});
-  }
+  if (const Pager::Admission made = make_room(n, last_resort); made != Pager::Admission::kAdmitted)
+    return wait_for_frames(made, last_resort);
   waits_for_frames_since_ = 0;
   if (Status charged = charge_frames(); !charged) {
     context_.pages().truncate(first);
     return fail_with(std::move(charged).error());
   }
-  view_.clear();
-  context_.pages().view(view_);
-  in_pass_ = n;
-  item.sequence = pid_.value;
-  item.tokens = std::span(context_.tokens()).subspan(first, n);
-  item.first_pos = first;
-  item.kv = view_;
+  fill(item, first, n, context_.pages().pages());
   item.want_all_logits = mode_ == Mode::kScore;
   item.want_hidden = mode_ == Mode::kEmbed;
   item.want_logits = mode_ == Mode::kDecode && n == all;
-  context_.counts().forwarded += n;
   return Next::kRun;
 }
 
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
+  services_.pager.end_pass(client_);
   if (mode_ == Mode::kDecode) {
     if (share_until_ > 0) share_prefix();
     context_.counts().choices++;
@@ -167,6 +242,11 @@ Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) no
 }
 
 Sequence::Next Decoder::on_computed() noexcept {
+  services_.pager.end_pass(client_);
+  if (std::exchange(revives_, false)) {
+    services_.pager.revived(client_, true);
+    return Next::kRun;
+  }
   if (mode_ == Mode::kDecode || context_.computed() < context_.size()) return Next::kRun;
   return stop_with(Stop::kComputed);
 }
@@ -238,6 +318,8 @@ Sequence::Next Decoder::fail_with(Error error) noexcept {
 }
 
 void Decoder::left() noexcept {
+  services_.pager.leave(client_);
+  revives_ = recomputing_ = false;
   // A pass that failed as a whole leaves nobody a reason of his own.
   if (stop_ == Stop::kError && error_.message.empty())
     error_ = {ErrorCode::EIO_, "the model driver failed, or the kernel is stopping"};

@@ -15,11 +15,12 @@
 
 #include "kernel/proc/budget.h"
 #include "kernel/proc/context.h"
+#include "kernel/proc/page_policy.h"
 #include "kernel/proc/vocabulary.h"
 #include "kernel/runtime/runtime.h"
 #include "kernel/sched/batcher.h"
 #include "kernel/sched/sampler.h"
-#include "mm/prefix_tree.h"
+#include "mm/pager.h"
 #include "syscalls/codec/grammar.h"
 
 namespace phios {
@@ -33,6 +34,8 @@ struct DecodeServices {
   const Vocabulary& vocabulary;
   FramePool& frames;
   PrefixTree& prefixes;
+  Pager& pager;
+  KvPolicyRef policy;  // of contexts that choose none
 };
 
 enum class OutOfFrames : uint8_t { kWait, kFail };
@@ -63,7 +66,7 @@ class Decoder final : public Sequence {
   };
 
   static constexpr Nanos kFrameWaitMax =
-      2 * kSecond;  // how long a decoder waits for frames while nothing else runs
+      2 * kSecond;  // how long a decoder waits for frames while nothing can bring any
 
   Decoder(DecodeServices& services, std::shared_ptr<Budget> budget, Pid pid);
   ~Decoder() override;
@@ -86,6 +89,8 @@ class Decoder final : public Sequence {
     stop_texts_ = std::move(stop);
   }  // any of these ends the text, and is cut off
   void set_out_of_frames(OutOfFrames choice) { out_of_frames_ = choice; }
+  void set_policy(KvPolicyRef policy);
+  PagePolicy& policy() { return policy_; }
   void set_niceness(int niceness) { niceness_.store(niceness, std::memory_order_relaxed); }
 
   // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.
@@ -102,7 +107,10 @@ class Decoder final : public Sequence {
   void interrupt() noexcept { interrupted_.store(true, std::memory_order_release); }
   void clear_interrupt() noexcept { interrupted_.store(false, std::memory_order_release); }
   void truncate(uint32_t n);
+  void recompute_from(uint32_t n);               // as Context's
   void replace_context(const Context& context);  // LOAD
+  // A call is under way that takes so long as a rule: what the pages do meanwhile is the pager's choice.
+  void expect_wait(Nanos wait) { client_.expect_wait(wait, niceness()); }
 
  private:
   int niceness() const noexcept override { return niceness_.load(std::memory_order_relaxed); }
@@ -115,14 +123,20 @@ class Decoder final : public Sequence {
   Next stop_with(Stop stop) noexcept;
   Next fail_with(Error error) noexcept;
   Next take(Token token) noexcept;
-  bool make_room(uint32_t positions) noexcept;
+  Next wait_for_frames(Pager::Admission admission, bool last_resort) noexcept;
+  Pager::Admission make_room(uint32_t positions, bool last_resort) noexcept;
+  Next recompute_lost(uint32_t room, bool last_resort, PassItem& item) noexcept;
+  void fill(PassItem& item, uint32_t first, uint32_t n, uint32_t pages) noexcept;
   Status charge_frames();
+  uint64_t prefix_key() const { return services_.model.info().id ^ policy_.get()->id(); }
   void share_prefix();
   bool append_free_text(Token token);  // true: a stop text is complete
 
   DecodeServices& services_;
   std::shared_ptr<Budget> budget_;
   Context context_;
+  Pager::Client client_;
+  PagePolicy policy_;
   Matcher matcher_;
   SamplerState sampler_;
   std::string text_;
@@ -141,7 +155,9 @@ class Decoder final : public Sequence {
   uint32_t charged_frames_ = 0;
   uint32_t share_until_ = 0;
   uint32_t score_from_ = 0;
-  uint32_t in_pass_ = 0;  // positions of the present pass
+  uint32_t in_pass_ = 0;      // positions of the present pass
+  bool recomputing_ = false;  // lost pages come before what waits
+  bool revives_ = false;      // the present pass computes such pages
   std::atomic<int> niceness_{0};
   std::atomic<bool> interrupted_{false};
   Mode mode_ = Mode::kDecode;

@@ -4,6 +4,7 @@
 // itself.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -64,6 +65,24 @@ class MaskTables {
   std::map<uint64_t, std::pair<std::shared_ptr<const Grammar>, std::shared_ptr<const MaskTable>>> tables_;
 };
 
+// How long calls of each number took so far: a moving average. Threads: any.
+class CallTimes {
+ public:
+  void took(uint16_t number, Nanos time) noexcept {
+    std::atomic<Nanos>& mean = means_[number % kNumbers];
+    const Nanos before = mean.load(std::memory_order_relaxed);
+    mean.store(before + (time - before) / kWeight, std::memory_order_relaxed);
+  }
+  Nanos expected(uint16_t number) const noexcept {
+    return means_[number % kNumbers].load(std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr size_t kNumbers = 128;
+  static constexpr Nanos kWeight = 8;  // the newest counts for an eighth
+  std::array<std::atomic<Nanos>, kNumbers> means_{};
+};
+
 class Kernel {
  public:
   struct Parts {
@@ -94,6 +113,7 @@ class Kernel {
   ChannelTable& channels() { return channels_; }
   NamedContexts& contexts() { return contexts_; }
   Journal& journal() { return journal_; }
+  CallTimes& call_times() { return call_times_; }
   Dispatcher& dispatcher() const { return *dispatcher_; }
   void set_dispatcher(Dispatcher& dispatcher) { dispatcher_ = &dispatcher; }
   // The embedding program's handle, for those who are given only a process.
@@ -110,6 +130,7 @@ class Kernel {
   ChannelTable channels_;
   NamedContexts contexts_;
   Journal journal_;
+  CallTimes call_times_;
   Dispatcher* dispatcher_ = nullptr;
   phi_kernel* owner_ = nullptr;
   mutable std::mutex mutex_;  // guards ended_

@@ -70,6 +70,8 @@ Status PromptImage::set_option(std::string_view key, std::string_view value) {
     operands_of_section = TRY(parse_choice(key, value, "section", "free"));
   } else if (key == "out_of_frames") {
     out_of_frames = TRY(parse_choice(key, value, "wait", "fail")) ? OutOfFrames::kWait : OutOfFrames::kFail;
+  } else if (key == "kv") {
+    kv = TRY(find_kv_policy(value, {}));
   } else {
     return fail(ErrorCode::EINVAL_, fmt::format("{}: no option of a prompt program", key));
   }

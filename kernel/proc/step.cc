@@ -79,6 +79,7 @@ void Step::trap() {
   process_->stats.traps.fetch_add(1, std::memory_order_relaxed);
   Result<Call> call = parse_call(decoder_.frame());
   if (!call) return on_outcome({std::unexpected(call.error()), false});
+  decoder_.expect_wait(process_->kernel().call_times().expected(call->spec->number));
   process_->kernel().dispatcher().dispatch(
       process_, std::move(*call), kNever,
       [this, keep = process_](Outcome outcome) { on_outcome(std::move(outcome)); });

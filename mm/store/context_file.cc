@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <memory>
 
 #include "mm/store/checked_file.h"
 
@@ -61,19 +62,44 @@ void blank_unused(std::byte* page, const KvShape& shape, uint32_t used) {
   std::memset(page + ranges, 0, shape.frame_bytes() - ranges);
 }
 
-Status write_pages(CheckedFile& file, const PageTable& pages, const KvShape& shape) {
-  std::vector<std::byte> bytes(shape.frame_bytes());
-  for (uint32_t page = 0; page < pages.pages(); ++page) {
-    const FrameRef frame = pages.frame(page);
-    std::memcpy(bytes.data(), frame.data(), bytes.size());
-    const uint32_t used = pages.positions() - page * PHI_PAGE_TOKENS;
-    if (used < PHI_PAGE_TOKENS) blank_unused(bytes.data(), shape, used);
-    const PageHead head{static_cast<uint32_t>(KvTier::kF16), 0};
-    TRY(file.write(&head, sizeof head));
-    TRY(file.write(bytes.data(), bytes.size()));
+constexpr uint32_t kHole = kKvTiers;  // in place of a tier: nothing follows
+
+Status write_page(CheckedFile& file, const FrameRef& page, FramePool& pool, uint32_t used) {
+  PageHead head;
+  if (!page) {
+    head.tier = kHole;
+    return file.write(&head, sizeof head);
   }
-  return {};
+  const KvTier tier = static_cast<KvTier>(pool.place(page.index()));
+  std::vector<std::byte> bytes(page.data(), page.data() + pool.shape().frame_bytes(tier));
+  if (used < PHI_PAGE_TOKENS && tier == KvTier::kF16) blank_unused(bytes.data(), pool.shape(), used);
+  head.tier = static_cast<uint32_t>(tier);
+  TRY(file.write(&head, sizeof head));
+  return file.write(bytes.data(), bytes.size());
 }
+
+// The pages that are in memory now, up to the first that is not, stay there while they are held.
+class Held {
+ public:
+  explicit Held(const PageTable& table) {
+    for (uint32_t page = 0; page < table.pages(); ++page) {
+      FrameRef frame = table.frame(page);
+      if (frame) {
+        pins_.push_back(std::make_unique<FramePool::Pin>(table.pool(), frame.index()));
+        if (!is_resident(table.pool().place(frame.index()))) {
+          pins_.pop_back();
+          break;
+        }
+      }
+      frames_.push_back(std::move(frame));
+    }
+  }
+  const std::vector<FrameRef>& frames() const { return frames_; }
+
+ private:
+  std::vector<FrameRef> frames_;  // empty for a hole
+  std::vector<std::unique_ptr<FramePool::Pin>> pins_;
+};
 
 Result<Head> read_head(CheckedFile& file, std::string& name) {
   Head head;
@@ -138,20 +164,24 @@ Status read_spans(CheckedFile& file, const Head& head, ContextImage& image) {
 }
 
 Status read_pages(CheckedFile& file, const Head& head, ContextImage& image, FramePool& pool) {
-  const size_t page_bytes = pool.shape().frame_bytes();
-  std::vector<std::byte> bytes(page_bytes);
+  std::vector<std::byte> unwanted(pool.shape().frame_bytes());
   bool room = true;
   for (uint32_t first = 0; first < head.n_positions; first += PHI_PAGE_TOKENS) {
+    const uint32_t n = std::min<uint32_t>(head.n_positions - first, PHI_PAGE_TOKENS);
     PageHead page;
     TRY(file.read(&page, sizeof page));
-    if (page.tier != static_cast<uint32_t>(KvTier::kF16))
+    if (page.tier > kHole || (n < PHI_PAGE_TOKENS && page.tier == kHole))
       return std::unexpected(
           file.damaged(fmt::format("page {}: tier {}", first / PHI_PAGE_TOKENS, page.tier)));
-    Result<FrameRef> frame = room ? pool.allocate() : Result<FrameRef>(FrameRef());
+    if (page.tier == kHole) {
+      if (room) image.pages.append_hole();
+      continue;
+    }
+    const KvTier tier = static_cast<KvTier>(page.tier);
+    Result<FrameRef> frame = room ? pool.allocate(tier) : Result<FrameRef>(FrameRef());
     room = room && frame.has_value();
-    TRY(file.read(room ? frame->data() : bytes.data(), page_bytes));
-    if (room)
-      image.pages.append_shared(*frame, std::min<uint32_t>(head.n_positions - first, PHI_PAGE_TOKENS));
+    TRY(file.read(room ? frame->data() : unwanted.data(), pool.shape().frame_bytes(tier)));
+    if (room) image.pages.append_shared(*frame, n);
   }
   return {};
 }
@@ -168,7 +198,10 @@ Status write_context_file(const std::string& path, const std::string& name, cons
   head.n_layers = shape.n_layers, head.n_kv_heads = shape.n_kv_heads, head.head_dim = shape.head_dim;
   head.n_tokens = static_cast<uint32_t>(image.tokens.size());
   head.n_spans = static_cast<uint32_t>(image.spans.size());
-  head.n_positions = image.pages.positions();
+  const Held held(image.pages);
+  const std::vector<FrameRef>& pages = held.frames();
+  head.n_positions =
+      std::min<uint32_t>(image.pages.positions(), static_cast<uint32_t>(pages.size()) * PHI_PAGE_TOKENS);
   TRY(file.write(&head, sizeof head));
   TRY(file.write(name.data(), name.size()));
   TRY(file.write_checksum());
@@ -178,7 +211,8 @@ Status write_context_file(const std::string& path, const std::string& name, cons
     TRY(file.write(&out, sizeof out));
     TRY(file.write(span.label.data(), span.label.size()));
   }
-  TRY(write_pages(file, image.pages, shape));
+  for (uint32_t i = 0; i < pages.size(); ++i)
+    TRY(write_page(file, pages[i], image.pages.pool(), head.n_positions - i * PHI_PAGE_TOKENS));
   TRY(file.write_checksum());
   return file.flush();
 }

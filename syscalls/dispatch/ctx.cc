@@ -1,6 +1,7 @@
 // SAVE LOAD DROP and what native programs do with their context.
 #include <fmt/core.h>
 
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -170,7 +171,7 @@ void measure(const Invocation& in, Decoder::Mode mode) {
   request.mode = mode;
   // The logits that judge the first token come from the position before it: it is computed again.
   if (mode == Decoder::Mode::kScore && context.size() > 0 && context.computed() == context.size())
-    context.pages().truncate(context.size() - 1);
+    (*decoder)->recompute_from(context.size() - 1);
   request.truncate_to = context.size();
   context.append(tokens, Origin::kPrompt, {});
   GenerateCall::start(in.process, **decoder, std::move(request), in.pending);
@@ -187,8 +188,24 @@ void truncate(const Invocation& in) {
   in.answer();
 }
 
+nlohmann::json page_counts(const PageTable& table) {
+  constexpr std::array<const char*, kPlaces + 1> kNames = {"f16",  "int8", "int4",   "int2",
+                                                           "swap", "lost", "dropped"};
+  std::array<uint32_t, kPlaces + 1> counts{};
+  std::vector<uint32_t> pages;
+  table.numbers(pages);
+  for (const uint32_t page : pages)
+    ++counts[page == kNoPage ? kPlaces : static_cast<size_t>(table.pool().place(page))];
+  nlohmann::json json;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0 || i == 0) json[kNames[i]] = counts[i];
+  }
+  return json;
+}
+
 void stat(const Invocation& in) {
-  const Context& context = context_of(in).context();
+  Decoder& decoder = context_of(in);
+  const Context& context = decoder.context();
   nlohmann::json spans = nlohmann::json::array();
   constexpr std::string_view kOrigins[] = {"prompt", "model", "result"};
   for (const ContextSpan& span : context.spans()) {
@@ -200,7 +217,8 @@ void stat(const Invocation& in) {
   in.answer(nlohmann::json{
       {"tokens", context.size()},
       {"computed", context.computed()},
-      {"pages", {{"f16", context.pages().pages()}}},
+      {"policy", decoder.policy().get()->name},
+      {"pages", page_counts(context.pages())},
       {"spans",
        spans}}.dump());
 }
@@ -219,21 +237,21 @@ void model_open(const Invocation& in) {
                 .dump());
 }
 
-// Every page of this kernel is f16 and stays: there is one policy, and pinning changes nothing that could be
-// seen.
 void tier(const Invocation& in) {
-  if (in.arg(0) != "full")
-    return in.answer(
-        fail(ErrorCode::ENOENT_, fmt::format("{}: no page policy; the one there is: full", in.arg(0))));
+  Result<KvPolicyRef> policy = find_kv_policy(in.arg(0), {});
+  if (!policy) return in.answer(std::unexpected(policy.error()));
+  context_of(in).set_policy(std::move(*policy));
   in.answer();
 }
 
 void pin(const Invocation& in) {
-  const Context& context = context_of(in).context();
-  const Result<int64_t> first = in.integer(0, 0, context.size());
-  const Result<int64_t> last = in.integer(1, 0, context.size());
+  Decoder& decoder = context_of(in);
+  const Result<int64_t> first = in.integer(0, 0, decoder.context().size());
+  const Result<int64_t> last = in.integer(1, 0, decoder.context().size());
   if (!first) return in.answer(std::unexpected(first.error()));
   if (!last) return in.answer(std::unexpected(last.error()));
+  decoder.policy().pin(static_cast<uint32_t>(*first), static_cast<uint32_t>(*last),
+                       in.arg(2) == "true" || in.arg(2) == "1");
   in.answer();
 }
 

@@ -106,15 +106,16 @@ void SyscallDispatcher::dispatch(const ProcessRef& process, Call call, Nanos dea
   process->in_call.store(number, std::memory_order_relaxed);
   if (kernel.journal().wanted()) done = journalled(kernel, process, call, began, std::move(done));
 
-  auto pending = std::make_shared<PendingCall>(
-      kernel.runtime(), [&kernel, process, number, began, done = std::move(done)](Outcome outcome) {
-        process->clear_pending();
-        process->in_call.store(0, std::memory_order_relaxed);
-        const uint64_t code = outcome.reply ? 0 : static_cast<uint64_t>(outcome.reply.error().code);
-        kernel.trace().emit(EventKind::kReturn, process->pid().value, number, code,
-                            static_cast<uint64_t>(kernel.env().now() - began));
-        done(std::move(outcome));
-      });
+  auto pending = std::make_shared<PendingCall>(kernel.runtime(), [&kernel, process, number, began,
+                                                                  done = std::move(done)](Outcome outcome) {
+    process->clear_pending();
+    process->in_call.store(0, std::memory_order_relaxed);
+    const uint64_t code = outcome.reply ? 0 : static_cast<uint64_t>(outcome.reply.error().code);
+    const Nanos took = kernel.env().now() - began;
+    kernel.call_times().took(number, took);
+    kernel.trace().emit(EventKind::kReturn, process->pid().value, number, code, static_cast<uint64_t>(took));
+    done(std::move(outcome));
+  });
   if (process->told_to_end()) return pending->interrupt(process->end_reason());
   if (Status checked = check_call(call); !checked) return pending->answer(std::unexpected(checked.error()));
   if (Status resolved = resolve_cells(*process, call); !resolved)

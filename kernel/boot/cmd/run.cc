@@ -23,11 +23,8 @@ struct RunOptions {
 };
 
 nlohmann::json count_json(const TokenCounts& t) {
-  return {{"forwarded", t.forwarded},
-          {"prompt", t.prompt},
-          {"generated", t.generated},
-          {"results", t.results},
-          {"reused", t.reused}};
+  return {{"forwarded", t.forwarded}, {"prompt", t.prompt}, {"generated", t.generated},
+          {"results", t.results},     {"reused", t.reused}, {"recomputed", t.recomputed}};
 }
 
 void print_result(const CommandContext& context, const JobResult& result) {
@@ -51,7 +48,11 @@ Result<int> run_program(const CommandContext& context, const RunOptions& options
   std::fflush(stdout);
   if (!options.trace.empty()) TRY(profile.write_perfetto(options.trace));
   if (options.profile) fmt::print(stderr, "{}", context.json ? profile.json() + "\n" : profile.table());
-  if (options.stats == "json") fmt::print("{}\n", count_json(system->kernel().ended_counts()).dump());
+  if (options.stats == "json") {
+    nlohmann::json counts = count_json(system->kernel().ended_counts());
+    counts["pages"] = nlohmann::json::parse(system->stats_json())["pages"];
+    fmt::print("{}\n", counts.dump());
+  }
   if (!result.error.empty()) {
     fmt::print(stderr, "phios: {}: {} ({})\n", options.program, result.value, result.error);
     return kExitFailed;

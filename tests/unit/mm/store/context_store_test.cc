@@ -17,7 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr KvShape kShape{2, 1, 8};
+constexpr KvShape kShape{2, 1, 16};
 constexpr ContextModel kModel{0x1234, 100};
 
 template <class T, class Call>
@@ -76,6 +76,32 @@ TEST_F(ContextStoreTest, AContextComesBackAsItWasSaved) {
   EXPECT_EQ(tail[keys + 10], std::byte{0});
   EXPECT_EQ(tail[values + 5 * row - 1], std::byte{3});
   EXPECT_EQ(tail[values + 5 * row], std::byte{0});
+}
+
+TEST_F(ContextStoreTest, ColdPagesAndHolesComeBackAsTheyAre) {
+  ContextImage image = make(64, 64);
+  const FrameRef cold = *pool_->allocate(KvTier::kInt4);
+  std::memset(cold.data(), 77, kShape.frame_bytes(KvTier::kInt4));
+  image.pages.truncate(32);
+  image.pages.drop(1);
+  image.pages.append_shared(cold, PHI_PAGE_TOKENS);
+  ASSERT_TRUE(save("/mem/a", image));
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  ASSERT_EQ(back->pages.positions(), 48u);
+  EXPECT_EQ(back->pages.page(1), kNoPage);
+  EXPECT_EQ(pool_->place(back->pages.page(2)), PagePlace::kInt4);
+  EXPECT_EQ(0, std::memcmp(back->pages.frame(2).data(), cold.data(), kShape.frame_bytes(KvTier::kInt4)));
+}
+
+TEST_F(ContextStoreTest, PagesThatAreNotInMemoryAreLeftToBeComputed) {
+  const ContextImage image = make(64, 64);
+  pool_->discard(pool_->move(image.pages.page(2), pool_->take_place(PagePlace::kLost)));
+  ASSERT_TRUE(save("/mem/a", image));
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->tokens.size(), 64u);
+  EXPECT_EQ(back->pages.positions(), 32u);
 }
 
 TEST_F(ContextStoreTest, TheNewestSaveOfANameCounts) {
