@@ -51,7 +51,7 @@ struct Tile {
   size_t dim;
   size_t pages;
   const std::byte* keys[kBlockPages];
-  const std::byte* values[2 * kBlockPages];  // behind those of the pages the last again, fetched in vain
+  const std::byte* values[kBlockPages];  // behind those of the pages one of them again, fetched in vain
   const std::byte* next[kBlockPages];
   unsigned seen[kBlockPages];  // positions that some query of the tile sees
   float* scores;               // [query][kBlockPositions], which become weights
@@ -336,23 +336,33 @@ void attend_tile(const Tile& tile, const AttentionQueries& queries, const Attent
   }
 }
 
+// Where the pages of a block lie. Offsets are computed once for a run of pages of one tier.
+inline void locate(Tile& tile) {
+  const AttentionBlock& block = *tile.block;
+  const auto each = [](std::span<const KvSpan> pages, auto offset, const std::byte** at) {
+    for (size_t page = 0, bytes = 0; page < pages.size() && page < kBlockPages; ++page) {
+      if (page == 0 || pages[page].tier != pages[page - 1].tier) bytes = offset(pages[page].tier);
+      at[page] = pages[page].frame + bytes;
+    }
+  };
+  const auto& [shape, layer, head, pages, next, next_head] = block;
+  each(pages, [&](KvTier tier) { return shape.key_offset(tier, layer, head); }, tile.keys);
+  each(pages, [&](KvTier tier) { return shape.value_offset(tier, layer, head); }, tile.values);
+  each(next, [&](KvTier tier) { return shape.key_offset(tier, layer, next_head); }, tile.next);
+  for (size_t page = pages.size(); page < kBlockPages; ++page) tile.values[page] = tile.values[0];
+  for (size_t page = next.size(); page < kBlockPages; ++page) tile.next[page] = tile.values[0];
+}
+
 // The pages that the queries see.
 inline void see(Tile& tile, const AttentionQueries& queries, size_t n) {
-  const AttentionBlock& block = *tile.block;
   uint32_t last = 0;
   for (size_t m = 0; m < n; ++m) last = last > queries.last[m] ? last : queries.last[m];
+  const std::span<const KvSpan> pages = tile.block->pages;
   tile.pages = 0;
-  while (tile.pages < block.pages.size() && block.pages[tile.pages].first_pos <= last) {
-    tile.seen[tile.pages] = seen_of(block.pages[tile.pages], last);
+  while (tile.pages < pages.size() && pages[tile.pages].first_pos <= last) {
+    tile.seen[tile.pages] = seen_of(pages[tile.pages], last);
     ++tile.pages;
   }
-  if (tile.pages == 0) return;
-  const std::byte* last_values = block.values(block.pages[tile.pages - 1]);
-  for (size_t page = 0; page < tile.pages; ++page) tile.keys[page] = block.keys(block.pages[page]);
-  for (size_t page = 0; page < 2 * kBlockPages; ++page)
-    tile.values[page] = page < tile.pages ? block.values(block.pages[page]) : last_values;
-  for (size_t page = 0; page < kBlockPages; ++page)
-    tile.next[page] = page < block.next.size() ? block.next_keys(block.next[page]) : last_values;
 }
 
 template <int M, bool ahead>
@@ -361,16 +371,17 @@ inline void attend_queries(Tile& tile, const AttentionQueries& queries, const At
   if (tile.pages > 0) attend_tile<M, ahead>(tile, queries, state);
 }
 
-// The queries from `first` on, M at a time, what is left by smaller tiles. The first tile fetches ahead.
+// The queries from `first` on, M at a time, what is left by smaller tiles. Whole tiles but the first find
+// the pages in the cache and fetch nothing ahead.
 template <int M>
 void attend_from(size_t first, Tile& tile, const AttentionQueries& queries, const AttentionState& state) {
-  const auto part = [&] { return queries.part(first, M, tile.dim); };
-  if (first == 0 && queries.n >= M) {
-    attend_queries<M, true>(tile, part(), state);
-    first = M;
+  for (; first + M <= queries.n; first += M) {
+    const AttentionQueries part = queries.part(first, M, tile.dim);
+    if (M < kTileQueries || first == 0)
+      attend_queries<M, true>(tile, part, state.from(first, tile.dim));
+    else
+      attend_queries < M, M<kTileQueries>(tile, part, state.from(first, tile.dim));
   }
-  for (; first + M <= queries.n; first += M)
-    attend_queries<M, false>(tile, part(), state.from(first, tile.dim));
   if constexpr (M > 1)
     if (first < queries.n) attend_from<M / 2>(first, tile, queries, state);
 }
@@ -386,6 +397,7 @@ void attend(const AttentionQueries& queries, const AttentionBlock& block, const 
   tile.out = tile.weights + kAttentionTile * kBlockPositions;
   tile.rotated = tile.out + kAttentionTile * dim;
   tile.ranges = tile.rotated + kAttentionTile * dim;
+  locate(tile);
   attend_from<kTileQueries>(0, tile, queries, state);
 }
 

@@ -57,15 +57,8 @@ struct AttentionBlock {
   std::span<const KvSpan> next;   // what will be attended to next, to be fetched meanwhile; may be empty
   uint32_t next_head = 0;
 
-  const std::byte* keys(const KvSpan& s) const { return s.frame + shape.key_offset(s.tier, layer, kv_head); }
   const std::byte* ranges(const KvSpan& s) const {
     return s.frame + shape.key_range_offset(s.tier, layer, kv_head);
-  }
-  const std::byte* next_keys(const KvSpan& s) const {
-    return s.frame + shape.key_offset(s.tier, layer, next_head);
-  }
-  const std::byte* values(const KvSpan& s) const {
-    return s.frame + shape.value_offset(s.tier, layer, kv_head);
   }
 };
 
