@@ -171,6 +171,33 @@ TEST(Gguf, OverlappingTensorsAreNamed) {
   expect_error(bytes, "overlap");
 }
 
+TEST(Gguf, MetadataIsCopiedWithItsAlignment) {
+  GgufWriter first;
+  first.uint32("general.alignment", 8);
+  first.string("general.name", "one");
+  first.tensor("t", GgmlType::kF32, {8}, zeros(32));
+  const Bytes source = first.finish();
+  const auto file = parse(source);
+  ASSERT_TRUE(file) << file.error().message;
+  GgufWriter copy;
+  copy.copy_metadata(*file);
+  copy.uint32("general.version", 7);
+  copy.tensor("u", GgmlType::kF32, {8}, zeros(32));
+  const Bytes copied = copy.finish();
+  const auto again = parse(copied);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again->string("general.name"), "one");
+  EXPECT_EQ(*again->uint("general.version"), 7u);
+  EXPECT_FALSE(again->find_tensor("t"));
+}
+
+TEST(Gguf, TypesHaveNamesInAnyCase) {
+  EXPECT_EQ(ggml_type_named("q4_k")->type, GgmlType::kQ4_K);
+  EXPECT_EQ(ggml_type_named("BF16")->type, GgmlType::kBF16);
+  EXPECT_EQ(ggml_type_named("q4"), nullptr);
+  EXPECT_EQ(ggml_type_named(""), nullptr);
+}
+
 TEST(Gguf, AFileIsMappedAndMissingOnesAreNamed) {
   const std::string path = testing::TempDir() + "/phios_gguf_test.gguf";
   const Bytes bytes =
