@@ -25,9 +25,21 @@ LANGUAGES = "English French German Spanish Arabic Hindi Swahili Malay Dutch Turk
 KEEP_LOWER = {"of", "the", "and", "in"}
 
 
+ACCENTS = {"a": "áàâäãåæ", "e": "éèêëě", "i": "íîïı", "o": "óôöøõő", "u": "úûüů", "n": "ñń", "c": "çćč", "s": "šşś", "z": "žżź", "l": "ł", "r": "ř", "g": "ğ", "d": "đ", "y": "ý"}
+
+
+def accented(r, text):
+    """A letter or two as other languages write them."""
+    for _ in range(r.randint(1, 2)):
+        i = r.randrange(len(text))
+        text = text[:i] + r.choice(ACCENTS.get(text[i], text[i])) + text[i + 1:]
+    return text
+
+
 def proper(r, low=1, high=2):
     x = r.random()
-    return capital(pseudo(r, 1, 3)) if x < 0.85 else capital(letters(r, 4, 9))
+    text = capital(pseudo(r, 1, 3)) if x < 0.85 else capital(letters(r, 4, 9))
+    return accented(r, text) if r.random() < 0.12 else text
 
 
 def person(r):
@@ -338,7 +350,7 @@ def sample(r, progress=1.0):
     text = roughen(r, ask(r, key, questions, e))
     c = Context(substitute(ASK, {"1": text})).frame(f"RETRIEVE {quote(e + ' ' + key)} k=2")
     x = r.random()
-    if r.random() < 0.5:
+    if r.random() < 0.4:
         return c
     if x < 0.05:
         return c.ret(r.choice(FAILURES)).frame('EXIT "?"')
