@@ -369,4 +369,4 @@ def sample(r, progress=1.0):
     return c.frame(f"EXIT {quote(v if whole else '?')}")
 
 
-FAMILIES = {"fact": (sample, 3.0)}
+FAMILIES = {"fact": (sample, 3.5)}

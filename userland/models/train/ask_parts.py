@@ -113,4 +113,4 @@ def sample(r, progress=1.0):
     return c.frame("EXIT " + word(result))
 
 
-FAMILIES = {"parts": (sample, 1.4)}
+FAMILIES = {"parts": (sample, 2.2)}

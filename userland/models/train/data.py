@@ -8,8 +8,8 @@ from model import EOT
 
 # family → (generator, share of the samples)
 FAMILIES = {
-    "isa": (isa.sample, 9.0),
-    "choose": (isa.choices, 2.5),
+    "isa": (isa.sample, 8.0),
+    "choose": (isa.choices, 1.5),
     "utm": (utm.sample, 2.5),
     "sentence": (logic.sample, 1.8),
     "query": (logic.query_sample, 0.4),
