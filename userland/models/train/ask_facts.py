@@ -228,15 +228,18 @@ def fill(r, text, e, v, pronoun):
     return text[:1].upper() + text[1:]
 
 
-def passage(r, kind, e, relation, v, length):
-    """Title: text, about `e`; says `relation` = `v` unless v is None, and other things."""
+def passage(r, kind, e, relation, v, length, told=None):
+    """Title: text, about `e`; says `relation` = `v` unless v is None, and other things, which `told` gathers."""
     _, pronouns, intros, relations = KINDS[kind]
     pronoun = r.choice(pronouns)
     keys = {relation[0], *RIVALS.get(relation[0], [])}
     others = [x for x in relations if x[0] not in keys]
     out = []
     for other in r.sample(others, min(len(others), length)):
-        out.append(fill(r, r.choice(other[2]), e, other[3](r), pronoun))
+        value = other[3](r)
+        out.append(fill(r, r.choice(other[2]), e, value, pronoun))
+        if told is not None:
+            told.append((other, value))
     if r.random() < 0.35:
         out.append(fill(r, r.choice(FILLER), e, "", pronoun))
     if v is not None:
@@ -298,13 +301,14 @@ def roughen(r, text):
     return text
 
 
-def plain_passages(r, kind, e, relation, v):
-    """A passage about `e`, and at times another: about `e` too, or about something else."""
+def plain_passages(r, kind, e, relation, v, told):
+    """A passage about `e`, and at times another: about `e` too, or about something else. `told`: what else the first says."""
     value = relation[3]
     long = r.choice([0, 0, 1, 1, 1, 2, 2, 3, 5])
     twin = e if r.random() < 0.25 else KINDS[kind][0](r)
-    passages = [passage(r, kind, e, relation, v, long)]
+    passages = [passage(r, kind, e, relation, v, long, told)]
     if twin == e:
+        told.clear()  # the second may say it again, and otherwise
         passages.append(passage(r, kind, e, relation, None, r.randint(min(1, long), long)))
     elif r.random() < 0.9:
         other = kind if r.random() < 0.8 else r.choice(list(KINDS))
@@ -317,14 +321,16 @@ LIVES = {"occupation", "nationality", "spouse", "education", "award", "born plac
 DRAWS = {"proper": proper, "nation": lambda r: r.choice(NATIONS), "date": date, "year": year, "place": place, "person": person, "job": lambda r: r.choice(JOBS), "title": title}
 
 
-def life(r, e, relation, v, lead=True, length=10):
-    """One passage: whole sentences, as many as fit."""
+def life(r, e, relation, v, lead=True, length=10, more=()):
+    """One passage: whole sentences, as many as fit; says the relations and values of `more` too."""
     key = relation[0]
-    rivals = set(RIVALS.get(key, []))
+    rivals = {*RIVALS.get(key, []), *(other[0] for other, _ in more)}
     low = r.choice([0, 1, 2, 4, 6])
     sentences, stated = biography(r, e, key, v, rivals, DRAWS, low, max(low, length), lead)
     if v is not None and not stated:
         sentences.insert(r.randint(0, min(4, len(sentences))), fill(r, r.choice(relation[2]), e, v, r.choice(["He", "She"])))
+    for other, value in more:
+        sentences.insert(r.randint(min(1, len(sentences)), len(sentences)), fill(r, r.choice(other[2]), e, value, r.choice(["He", "She"])))
     text = e + ":"
     for sentence in sentences:
         if len(f"{text} {sentence}".encode()) > PASSAGE_MAX:
@@ -333,11 +339,17 @@ def life(r, e, relation, v, lead=True, length=10):
     return text
 
 
-def lives(r, e, relation, v):
-    passages = [life(r, e, relation, v, length=r.choice([1, 3, 6, 10]))]
+SIDE = {"spouse", "education", "award", "father"}  # relations that a lead never hints at
+
+
+def lives(r, e, relation, v, told):
+    side = [x for x in KINDS["person"][3] if x[0] in SIDE and x[0] != relation[0]]
+    told += [(x, x[3](r)) for x in r.sample(side, r.choice([0, 1, 2, 3]))]
+    passages = [life(r, e, relation, v, length=r.choice([1, 3, 6, 10]), more=told)]
     x = r.random()
     if x < 0.35:  # more of the same life
         passages.append(life(r, e, relation, None, lead=False))
+        told.clear()
     elif x < 0.95:  # a namesake, or anyone
         other = f"{r.choice(NAMES)} {e.split(' ')[-1]}" if x < 0.55 else f"{e.split(' ')[0]} {proper(r)}" if x < 0.75 else person(r)
         passages.append(life(r, other, relation, relation[3](r) if r.random() < 0.8 else None, length=r.choice([1, 3, 6, 10])))
@@ -358,15 +370,26 @@ def sample(r, progress=1.0):
         return c.ret("").frame('EXIT "?"')
     v = value(r)
     known = r.random() < 0.9
+    told = []
     if kind == "person" and key in LIVES and r.random() < 0.6:
-        passages = lives(r, e, relation, v if known else None)
+        passages = lives(r, e, relation, v if known else None, told)
     else:
-        passages = plain_passages(r, kind, e, relation, v if known else None)
+        passages = plain_passages(r, kind, e, relation, v if known else None, told)
     if r.random() < 0.3:
         r.shuffle(passages)
     c.ret(" ".join(quote(p) for p in passages))
-    whole = known and v in " ".join(passages)
-    return c.frame(f"EXIT {quote(v if whole else '?')}")
+    text = " ".join(passages)
+    c.frame(f"EXIT {quote(v if known and v in text else '?')}")
+    return further(r, c, e, {key}, told, text)
+
+
+def further(r, c, e, keys, told, text):
+    """More questions of the same passages: many spans for the price of one long context."""
+    keys |= {relation[0] for relation, _ in told}
+    for (key, questions, _, _), v in r.sample(told, min(len(told), 3)):
+        if v in text and key not in NO_INTRO and not keys & set(RIVALS.get(key, [])):
+            c.text(substitute(ASK, {"1": ask(r, key, questions, e)})).frame(f"EXIT {quote(v)}")
+    return c
 
 
 FAMILIES = {"fact": (sample, 3.5)}

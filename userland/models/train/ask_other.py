@@ -140,4 +140,4 @@ def stored_sample(r, progress=1.0):
     return Context(substitute(ASK, {"1": stored(r, r.choice([10, 40, 80, 120, 200, 400, 700]))})).frame("EXEC stored")
 
 
-FAMILIES = {"other": (outside_sample, 3.0), "puzzle": (puzzle_sample, 0.35), "stored": (stored_sample, 0.15)}
+FAMILIES = {"other": (outside_sample, 2.4), "puzzle": (puzzle_sample, 0.35), "stored": (stored_sample, 0.15)}
