@@ -11,15 +11,18 @@ namespace phios {
 namespace {
 
 constexpr std::string_view kPunctuation = ".:+-/";  // bare bytes that also stand around words
+constexpr std::string_view kSentenceMarks = ".:";
 
 bool is_bare(char c) { return is_bare_word({&c, 1}); }
 
 void add_run(std::string_view run, std::set<std::string>& words) {
   words.emplace(run);
-  const size_t last = run.find_last_not_of(kPunctuation);
-  if (last == std::string_view::npos) return;
-  run = run.substr(0, last + 1);
-  words.emplace(run);
+  if (run.find_first_not_of(kPunctuation) == std::string_view::npos) return;
+  for (const std::string_view marks :
+       {kSentenceMarks, kPunctuation}) {  // "/mem/a/." is /mem/a/ before a stop
+    run = run.substr(0, run.find_last_not_of(marks) + 1);
+    words.emplace(run);
+  }
   words.emplace(run.substr(run.find_first_not_of(kPunctuation)));
 }
 

@@ -1,10 +1,10 @@
 -- stored TEXT: runs a prompt program that stands in a question and exits with its exit value.
 --
 -- The text is the program: what stands before its first "# " heading is its base, as in any prompt program. It gets
--- cells and standard output, and no more of anything than is left to this process.
+-- cells, the calculator and standard output, and no more of anything than is left to this process.
 
-local RIGHTS <const> = { "mem:read", "mem:write", "io:out" }
-local FRONT <const> = "---\nsampling: {temperature: 0}\nlimits: {tokens: 16384}\n---\n"
+local RIGHTS <const> = { "mem:read", "mem:write", "io:out", "drv:tool:calc" }
+local FRONT <const> = "---\nsampling: {temperature: 0}\nlimits: {tokens: 16384}\noperands: section\n---\n"
 
 local text = ...
 if not text then error("usage: stored TEXT", 0) end

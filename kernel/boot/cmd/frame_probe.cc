@@ -22,7 +22,14 @@ Status FrameProbe::start(const isa::Case& c, const Options& options) {
   spec.rights = RightSet::all();
   spec.labels = c.labels;
   spec.free_text = false;
-  if (options.operands_of_section) TRY(add_operands(c.section, spec.operands.emplace()));
+  if (options.operands_of_section) {
+    std::set<std::string>& words = spec.operands.emplace();
+    TRY(add_operands(c.section, words));
+    if (c.section.empty() && !c.before.empty()) {  // the case goes on in the section before, after its answer
+      TRY(add_operands(c.before.back().text, words));
+      TRY(add_operands(c.before.back().reply, words));
+    }
+  }
   decoder_->set_matcher(TRY(kernel.masks().matcher(spec)));
   decoder_->sampler() = SamplerState(options.sampling, options.seed);
   Context& context = decoder_->context();
@@ -33,7 +40,7 @@ Status FrameProbe::start(const isa::Case& c, const Options& options) {
     append_frame(vocabulary, context, before.frame);
     context.append(vocabulary.result(before.reply), Origin::kResult, {});
   }
-  context.append(vocabulary.request(c.section, first), Origin::kPrompt, {});
+  if (!c.section.empty()) context.append(vocabulary.request(c.section, first), Origin::kPrompt, {});
   decoder_->reuse_prefix();
   if (TRY(decoder_->append_forced()) == Matcher::Event::kFrame) {
     frame_ = decoder_->frame();

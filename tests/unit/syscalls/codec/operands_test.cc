@@ -21,6 +21,7 @@ std::set<std::string> words_of(std::string_view text) {
 TEST(Operands, WordsStandWithAndWithoutThePunctuationAroundThem) {
   EXPECT_THAT(words_of("Set n to -3."), UnorderedElementsAre("Set", "n", "to", "-3.", "-3", "3"));
   EXPECT_THAT(words_of("/shm/a++, @p"), UnorderedElementsAre("/shm/a++", "/shm/a", "shm/a", "@p"));
+  EXPECT_THAT(words_of("/mem/a/."), UnorderedElementsAre("/mem/a/.", "/mem/a/", "/mem/a", "mem/a"));
   EXPECT_THAT(words_of("... = %"), UnorderedElementsAre("..."));
 }
 
