@@ -100,7 +100,7 @@ void Decoder::reuse_prefix() {
 
 void Decoder::share_prefix() {
   const uint32_t pages = std::min(share_until_, context_.computed()) / PHI_PAGE_TOKENS;
-  share_until_ = 0;
+  if (context_.computed() >= share_until_) share_until_ = 0;
   if (pages == 0) return;
   std::vector<FrameRef> frames;
   frames.reserve(pages);
@@ -192,6 +192,8 @@ Sequence::Next Decoder::recompute_lost(uint32_t room, bool last_resort, PassItem
 
 Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item) noexcept {
   if (interrupted_.load(std::memory_order_acquire)) return stop_with(Stop::kInterrupted);
+  // Another context may have computed more of the same prompt since: many that start together share the work.
+  if (share_until_ > context_.computed() + PHI_PAGE_TOKENS) reuse_prefix();
   const uint32_t first = context_.computed();
   const uint32_t all = context_.size() - first;
   if (all == 0)
@@ -247,6 +249,7 @@ Sequence::Next Decoder::on_computed() noexcept {
     services_.pager.revived(client_, true);
     return Next::kRun;
   }
+  if (share_until_ > 0) share_prefix();
   if (mode_ == Mode::kDecode || context_.computed() < context_.size()) return Next::kRun;
   return stop_with(Stop::kComputed);
 }

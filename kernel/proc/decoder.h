@@ -95,7 +95,8 @@ class Decoder final : public Sequence {
 
   // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.
   void reuse_prefix();
-  // Makes the pages of the prompt known to others once they are computed.
+  // Makes the pages of the prompt known to others as they are computed, and takes those that others make
+  // known before this context comes to them.
   void share_prefix_when_computed() { share_until_ = context_.size(); }
   // Appends what follows without a choice, and charges it. A frame may be complete by that: kFrame; else
   // kNone.

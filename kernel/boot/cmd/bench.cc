@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "kernel/boot/cmd/bench_agents.h"
 #include "kernel/boot/cmd/bench_engine.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/decode_load.h"
@@ -167,6 +168,7 @@ void add_bench_command(CLI::App& app, CommandContext& context) {
   command->callback(
       command_callback(context, [&context, o] { return decode(context, o->batch, o->seconds); }));
   add_bench_engine(*bench, context);
+  add_bench_agents(*bench, context);
 }
 
 }  // namespace phios
