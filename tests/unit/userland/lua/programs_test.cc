@@ -150,7 +150,7 @@ TEST_F(Programs, StoredRunsTheText) {
   EXPECT_EQ(run("stored", {"# a\nExit with 9."}).value, "9");
   EXPECT_THAT(kernel_.spawned[0].program, StartsWith("text:---\n"));
   EXPECT_THAT(kernel_.spawned[0].program, HasSubstr("\n---\n# a\nExit with 9."));
-  EXPECT_THAT(kernel_.spawned[0].rights, ElementsAre("mem:read", "mem:write", "io:out"));
+  EXPECT_THAT(kernel_.spawned[0].rights, ElementsAre("mem:read", "mem:write", "io:out", "drv:tool:calc"));
 }
 
 // The model's part of utm: a real Turing machine over the program's text would repeat the model; here the
