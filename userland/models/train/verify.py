@@ -31,6 +31,9 @@ def question(r):
             return text, "date", relation[3](r)
         if text.startswith(("Where", "In which city", "What is the capital", "Which city")):
             return text, "name", place(r)
+        value = relation[3](r)
+        if not any(c.isdigit() for c in value):
+            return text, "word", value  # an occupation, a colour, a language: whatever is no number
 
 
 def wrong(r, kind):
@@ -38,7 +41,7 @@ def wrong(r, kind):
         return r.choice(BAD)
     if kind == "number":
         return r.choice([person, place, title, date])(r) if r.random() < 0.8 else r.choice(COLOURS)
-    if kind == "name":
+    if kind in ("name", "word"):
         return r.choice([number, year, measure(["km", "m", "kg"], 2, 9000)])(r)
     return r.choice([person, place, title, measure(["km", "m", "kg"], 2, 900)])(r)
 
@@ -51,4 +54,4 @@ def sample(r, progress=1.0):
     return c.frame("EXIT yes" if good else "EXIT no")
 
 
-FAMILIES = {"verify": (sample, 1.6)}
+FAMILIES = {"verify": (sample, 2.2)}
