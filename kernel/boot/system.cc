@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/native_model.h"
 #include "drivers/model/native/random_model.h"
 #include "drivers/model/null/null_model.h"
@@ -64,6 +65,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t thre
   if (name == "null") return open_null_model({});
   if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
   if (name == "random") return open_native_model(make_random_model({}), "random", options);
+  if (name == "induction") return open_native_model(make_induction_model({}), "induction", options);
   if (name == "shuffled") {
     const Gguf file = TRY(Gguf::parse(embedded_model(), "phi-nano"));
     return open_native_model(shuffle_weights(file, 1), "shuffled", options);

@@ -11,6 +11,7 @@
 
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
 
@@ -121,6 +122,21 @@ Result<int> random(const RandomOptions& options) {
   return 0;
 }
 
+struct InductionOptions {
+  std::string type = "f16", out;
+  InductionModelOptions model;
+};
+
+Result<int> induction(const InductionOptions& options) {
+  InductionModelOptions o = options.model;
+  o.type = TRY(type_of(options.type));
+  if (!can_quantize(o.type))
+    return fail(ErrorCode::ENOSYS_,
+                fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
+  TRY(write_file(options.out, make_induction_model(o)));
+  return 0;
+}
+
 struct QuantizeOptions {
   std::string in, out, type;
 };
@@ -167,6 +183,24 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
   command->add_option("OUT", r->out, "the file")->required();
   command->callback(command_callback(context, [r] { return random(*r); }));
+
+  auto i = std::make_shared<InductionOptions>();
+  command = model.add_subcommand("induction",
+                                 "write a file of weights set by hand that recall what followed a word");
+  command->footer(
+      "Behind a word with a capital it says what followed that word elsewhere in its context.\n\nExample:\n"
+      "  phios model induction a.gguf\n"
+      "  phios generate --model a.gguf --prompt ' Kufe tohi hiko Tohi remu hiko Kufe' --n 2");
+  command->add_option("--context", i->model.context_length, "tokens that it takes")
+      ->check(CLI::Range(PHI_PAGE_TOKENS, PHI_CONTEXT_MAX))
+      ->capture_default_str();
+  command->add_option("--words", i->model.n_words, "words that it knows")
+      ->check(CLI::Range(uint32_t{1}, kInductionWordsMax))
+      ->capture_default_str();
+  command->add_option("--type", i->type, "of the matrices")->capture_default_str();
+  command->add_option("--weights-seed", i->model.seed, "of the words' codes")->capture_default_str();
+  command->add_option("OUT", i->out, "the file")->required();
+  command->callback(command_callback(context, [i] { return induction(*i); }));
 
   auto q = std::make_shared<QuantizeOptions>();
   command = model.add_subcommand("quantize", "write a file with its matrices in another type");
