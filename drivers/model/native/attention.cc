@@ -51,12 +51,16 @@ void Attention::States::clear(size_t query, size_t n) {
   std::fill_n(s.out, n * dim_, 0.0f);
 }
 
-Attention::Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_heads, unsigned workers)
+Attention::Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_heads, unsigned workers,
+                     const AttentionRule& rule)
     : kernels_(kernels),
       shape_(shape),
       group_(n_heads / shape.n_kv_heads),
       most_queries_(std::max(kTaskQueries, group_)),
-      scale_(std::numbers::log2e_v<float> / std::sqrt(static_cast<float>(shape.head_dim))),
+      scale_(std::numbers::log2e_v<float> *
+             (rule.scale > 0 ? rule.scale : 1.0f / std::sqrt(static_cast<float>(shape.head_dim)))),
+      cap_(std::numbers::log2e_v<float> * rule.cap),
+      window_(rule.window),
       workers_(workers) {
   for (Worker& w : workers_) {
     const size_t states = std::max(kTaskStates, most_queries_);
@@ -64,6 +68,7 @@ Attention::Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_
     w.rotated.resize(states * shape.head_dim);
     w.scratch.resize(attention_scratch(shape.head_dim));
     w.last.resize(most_queries_);
+    w.first.resize(most_queries_);
     w.total.resize(states, shape.head_dim);
     w.section.resize(states, shape.head_dim);
   }
@@ -84,10 +89,16 @@ void Attention::plan(unsigned workers) {
   make_tasks(workers);
 }
 
-// The item's pages up to a position, by blocks.
-void Attention::find_blocks(uint32_t item, uint32_t last_pos) {
+uint32_t Attention::first_seen(const Row& row) const {
+  return window_ == 0 || row.position < window_ ? 0 : row.position + 1 - window_;
+}
+
+// The item's pages from one position's block up to another position, by blocks.
+void Attention::find_blocks(uint32_t item, uint32_t first_pos, uint32_t last_pos) {
   const std::span<const KvSpan> kv = items_[item].kv;
-  for (uint32_t i = 0; i < kv.size() && kv[i].first_pos <= last_pos;) {
+  uint32_t i = 0;
+  while (kv[i].first_pos / kBlockPositions < first_pos / kBlockPositions) ++i;  // the newest is there
+  while (i < kv.size() && kv[i].first_pos <= last_pos) {
     const uint32_t block = kv[i].first_pos / kBlockPositions, first = i;
     while (i < kv.size() && kv[i].first_pos <= last_pos && kv[i].first_pos / kBlockPositions == block) ++i;
     blocks_.push_back({first, i - first, block * kBlockPositions / kSectionPositions});
@@ -116,10 +127,10 @@ void Attention::make_members() {
   for (size_t i = 0; i < whole; ++i) {
     const Member m = members_[i];
     const auto first_block = static_cast<uint32_t>(blocks_.size());
-    find_blocks(m.item, rows_[m.first_row + m.n_rows - 1].position);
+    find_blocks(m.item, first_seen(rows_[m.first_row]), rows_[m.first_row + m.n_rows - 1].position);
     const std::span<const KvSpan> kv = items_[m.item].kv;
     const bool rotated = std::ranges::any_of(kv, kv_rotated, &KvSpan::tier);
-    const uint32_t chosen = items_[m.item].attend_pages;
+    const uint32_t chosen = window_ == 0 ? items_[m.item].attend_pages : 0;
     const bool chooses = chosen > 0 && kv.size() > kFirstPages + chosen + kNewestPages;
     const uint32_t most_rows = chooses ? 1 : std::max(1u, most_queries_ / group_);
     for (uint32_t at = 0; at < m.n_rows; at += most_rows) {
@@ -129,10 +140,12 @@ void Attention::make_members() {
       piece.rotated = rotated;
       piece.chosen = chooses ? chosen : 0;
       piece.first_block = first_block;
+      const uint32_t first = first_seen(rows_[piece.first_row]) / kBlockPositions;
+      while (kv[blocks_[piece.first_block].first].first_pos / kBlockPositions < first) ++piece.first_block;
       const uint32_t last = rows_[piece.first_row + piece.n_rows - 1].position;
       const auto sees = [&](const Block& b) { return kv[b.first].first_pos <= last; };
       piece.n_blocks =
-          static_cast<uint32_t>(std::ranges::count_if(std::span(blocks_).subspan(first_block), sees));
+          static_cast<uint32_t>(std::ranges::count_if(std::span(blocks_).subspan(piece.first_block), sees));
       members_.push_back(piece);
     }
   }
@@ -149,7 +162,7 @@ void Attention::count_shared() {
     Member& m = members_[i];
     if (before.chosen > 0 || m.chosen > 0) continue;
     const uint32_t most = std::min(before.n_blocks, m.n_blocks);
-    m.shared = before.item == m.item ? most : 0;
+    m.shared = before.item == m.item && before.first_block == m.first_block ? most : 0;
     while (m.shared < most && same_block(before, m, m.shared)) ++m.shared;
   }
 }
@@ -303,6 +316,7 @@ void Attention::gather(const Job& job, const Matrix& q) const {
     const Member& m = members_[i];
     for (uint32_t r = m.first_row; r < m.first_row + m.n_rows; ++r, query += group_) {
       std::fill_n(job.w.last.data() + query, group_, rows_[r].position);
+      std::fill_n(job.w.first.data() + query, group_, first_seen(rows_[r]));
       for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
         const float* from = q.row(r) + head * group_ * dim;
         const size_t at = job.at(head, query) * dim;
@@ -356,7 +370,8 @@ void Attention::attend_block(const Job& job, const Path& path, std::span<const K
     const uint32_t at = job.at(head, path.query);
     const bool last = head + 1 == job.task.last_head;
     kernels_.attend(
-        {path.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data() + path.query},
+        {path.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data() + path.query,
+         window_ > 0 ? w.first.data() + path.query : nullptr, cap_},
         {shape_, job.layer, head, block, last ? next : block, last ? job.task.first_head : head + 1},
         w.section.at(at), w.scratch.data());
   }

@@ -21,6 +21,13 @@
 
 namespace phios {
 
+// What a layer's attention is beside its shape.
+struct AttentionRule {
+  float scale = 0;      // of the scores; 0: 1 / √head_dim
+  float cap = 0;        // scores become cap × tanh(score / cap) (Gemma 2, arXiv 2408.00118); 0: they stay
+  uint32_t window = 0;  // a position sees so many, itself included (arXiv 2310.06825); 0: all before it
+};
+
 class Attention {
  public:
   // Pages that are attended to in any case when a row chooses among its pages.
@@ -34,7 +41,8 @@ class Attention {
     float* row(size_t r) const { return data + r * stride; }
   };
 
-  Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_heads, unsigned workers);
+  Attention(const AttentionKernels& kernels, KvShape shape, uint32_t n_heads, unsigned workers,
+            const AttentionRule& rule = {});
 
   // The rows of an item are added side by side, in the order of their positions.
   void begin(std::span<const PassItem> items);
@@ -96,7 +104,7 @@ class Attention {
   };
   struct Worker {
     std::vector<float> q, rotated, scratch;
-    std::vector<uint32_t> last;
+    std::vector<uint32_t> last, first;
     States total, section;
     std::vector<float> bounds;  // of the pages at hand
     std::vector<uint32_t> order;
@@ -119,7 +127,8 @@ class Attention {
     uint32_t section = kNone;  // whose state is open
   };
 
-  void find_blocks(uint32_t item, uint32_t last_pos);
+  void find_blocks(uint32_t item, uint32_t first_pos, uint32_t last_pos);
+  uint32_t first_seen(const Row& row) const;
   void make_members();
   void count_shared();
   bool same_block(const Member& a, const Member& b, uint32_t block) const;
@@ -147,7 +156,8 @@ class Attention {
   const KvShape shape_;
   const uint32_t group_;  // query heads that share a KV head
   const uint32_t most_queries_;
-  const float scale_;
+  const float scale_, cap_;  // with log2(e): weights are powers of 2
+  const uint32_t window_;
   std::vector<Worker> workers_;
 
   // Of the pass.

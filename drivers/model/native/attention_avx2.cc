@@ -68,7 +68,7 @@ inline __m256 exp2_half(__m256 x) {
   const __m256i power = _mm256_slli_epi32(_mm256_cvtps_epi32(_mm256_add_ps(n, _mm256_set1_ps(127.0f))), 23);
   return _mm256_and_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(power)), _mm256_cmp_ps(x, least, _CMP_GT_OQ));
 }
-// 2^x to about two ulps, 0 from -126 down; x is at most 0. Cephes' polynomial.
+// 2^x to about two ulps, 0 from -126 down; x is at most 127. Cephes' polynomial.
 inline Vec vec_exp2(Vec x) { return {exp2_half(x.lo), exp2_half(x.hi)}; }
 
 }  // namespace

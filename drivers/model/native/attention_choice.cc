@@ -42,7 +42,8 @@ void Attention::attend_chosen(const Job& job, uint32_t head) {
   Worker& w = job.w;
   const uint32_t at = job.at(head, 0), n = job.n_queries;
   const size_t dim = shape_.head_dim;
-  const AttentionQueries queries{n, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data()};
+  const AttentionQueries queries{
+      n, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data(), nullptr, cap_};
   const auto block_at = [&](size_t first) {
     size_t last = first;
     while (last < w.pages.size() &&

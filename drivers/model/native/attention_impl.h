@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <numbers>
 
 #include "drivers/model/native/attention_kernels.h"
 #include "mm/codec.h"
@@ -239,13 +240,26 @@ inline unsigned seen_of(const KvSpan& span, uint32_t last) {
   return last - span.first_pos + 1 < span.n ? last - span.first_pos + 1 : span.n;
 }
 
+// cap × tanh(score / cap), by tanh(y) = 1 - 2 / (1 + 2^(2 y log2(e))); beyond 60 tanh is 1.
+inline Vec capped(Vec score, float cap) {
+  const Vec minus = vec_set(-1.0f), least = vec_set(-60.0f);
+  Vec y = vec_larger(vec_mul(score, vec_set(2.0f * std::numbers::log2e_v<float> / cap)), least);
+  y = vec_mul(vec_larger(vec_mul(y, minus), least), minus);
+  return vec_add(vec_set(cap), vec_div(vec_set(-2.0f * cap), vec_add(vec_exp2(y), vec_set(1.0f))));
+}
+
 // One query's scores become weights; their largest and their sum.
-inline void soften(const Tile& tile, uint32_t last, float* scores, float& peak, float& sum) {
+inline void soften(const Tile& tile, const AttentionQueries& queries, size_t query, float* scores,
+                   float& peak, float& sum) {
+  const uint32_t first = queries.first ? queries.first[query] : 0;
   Vec largest = vec_set(-INFINITY);
   for (size_t page = 0; page < tile.pages; ++page) {
-    const unsigned seen = seen_of(tile.block->pages[page], last);
+    const KvSpan& span = tile.block->pages[page];
+    const unsigned seen = seen_of(span, queries.last[query]);
     float* s = scores + page * kLanes;
+    if (queries.cap > 0) vec_store(s, capped(vec_load(s), queries.cap));
     if (seen < kLanes) vec_store(s, vec_keep(vec_load(s), seen, -INFINITY));
+    for (uint32_t i = 0; i < kLanes && span.first_pos + i < first; ++i) s[i] = -INFINITY;
     largest = vec_larger(largest, vec_load(s));
   }
   peak = vec_max(largest);
@@ -316,8 +330,7 @@ void attend_tile(const Tile& tile, const AttentionQueries& queries, const Attent
     score_run<tier, M, ahead>(tile, kv_rotated(tier) ? queries.rotated : queries.q, first, last);
   });
   float peak[M], sum[M];
-  for (int m = 0; m < M; ++m)
-    soften(tile, queries.last[m], tile.scores + static_cast<size_t>(m) * kBlockPositions, peak[m], sum[m]);
+  for (size_t m = 0; m < M; ++m) soften(tile, queries, m, tile.scores + m * kBlockPositions, peak[m], sum[m]);
   std::memset(tile.out, 0, M * dim * sizeof(float));
   bool rotated = false;
   each_run(tile, [&]<KvTier tier>(size_t first, size_t last) {

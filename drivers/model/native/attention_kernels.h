@@ -39,12 +39,19 @@ struct AttentionState {
 // Queries of one KV head: the query heads that share it, of one row or of several.
 struct AttentionQueries {
   size_t n = 0;
-  const float* q = nullptr;        // [n][head_dim], scaled by log2(e) / √head_dim
-  const float* rotated = nullptr;  // the same, rotated as rotate_head() does; none where no page is in int2
-  const uint32_t* last = nullptr;  // [n] the last position that each sees
+  const float* q = nullptr;         // [n][head_dim], scaled by log2(e) / √head_dim
+  const float* rotated = nullptr;   // the same, rotated as rotate_head() does; none where no page is in int2
+  const uint32_t* last = nullptr;   // [n] the last position that each sees
+  const uint32_t* first = nullptr;  // [n] the first one; none: 0
+  float cap = 0;                    // scores become cap × tanh(score / cap), scaled alike; 0: they stay
 
-  AttentionQueries part(size_t first, size_t count, size_t head_dim) const {
-    return {count, q + first * head_dim, rotated ? rotated + first * head_dim : nullptr, last + first};
+  AttentionQueries part(size_t from, size_t count, size_t head_dim) const {
+    return {count,
+            q + from * head_dim,
+            rotated ? rotated + from * head_dim : nullptr,
+            last + from,
+            first ? first + from : nullptr,
+            cap};
   }
 };
 

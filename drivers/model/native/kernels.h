@@ -59,6 +59,8 @@ struct Kernels {
   void (*rms_norm)(const float* x, const float* w, float* y, size_t n, float eps);
   // gate = gate × sigmoid(gate) × up
   void (*swiglu)(float* gate, const float* up, size_t n);
+  // gate = GELU(gate) × up, by its approximation with tanh (arXiv 1606.08415)
+  void (*geglu)(float* gate, const float* up, size_t n);
   void (*to_f16)(const float* x, uint16_t* y, size_t n);
 };
 

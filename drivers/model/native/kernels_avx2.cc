@@ -9,6 +9,7 @@ const Kernels kKernelsAvx2 = {.name = "avx2",
                               .rope = rope,
                               .rms_norm = rms_norm,
                               .swiglu = swiglu,
+                              .geglu = geglu,
                               .to_f16 = to_f16};
 
 }  // namespace phios

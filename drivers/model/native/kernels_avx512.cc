@@ -9,6 +9,7 @@ const Kernels kKernelsAvx512 = {.name = "avx512",
                                 .rope = rope,
                                 .rms_norm = rms_norm,
                                 .swiglu = swiglu,
+                                .geglu = geglu,
                                 .to_f16 = to_f16};
 
 }  // namespace phios

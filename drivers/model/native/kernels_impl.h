@@ -193,16 +193,29 @@ inline Vec silu_times(Vec gate, Vec up) {
   return vec_mul(vec_div(gate, vec_add(e, vec_set(1.0f))), up);
 }
 
-void swiglu(float* gate, const float* up, size_t n) {
+// gate × (1 + tanh(√(2/π) (gate + 0.044715 gate³))) / 2, and (1 + tanh(y)) / 2 = 1 / (1 + e^(-2y)).
+inline Vec gelu_times(Vec gate, Vec up) {
+  constexpr float kMinusTwice = -2.0f * 0.7978845608028654f;
+  const Vec square = vec_mul(gate, gate);
+  const Vec cubic = vec_fma(square, vec_set(kMinusTwice * 0.044715f), vec_set(kMinusTwice));
+  const Vec e = vec_exp(vec_mul(cubic, gate));
+  return vec_mul(vec_div(gate, vec_add(e, vec_set(1.0f))), up);
+}
+
+template <Vec (*gated)(Vec, Vec)>
+void gate_rows(float* gate, const float* up, size_t n) {
   size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) vec_store(gate + i, silu_times(vec_load(gate + i), vec_load(up + i)));
+  for (; i + kLanes <= n; i += kLanes) vec_store(gate + i, gated(vec_load(gate + i), vec_load(up + i)));
   if (i == n) return;
   float g[kLanes] = {}, u[kLanes] = {};
   std::memcpy(g, gate + i, (n - i) * sizeof(float));
   std::memcpy(u, up + i, (n - i) * sizeof(float));
-  vec_store(g, silu_times(vec_load(g), vec_load(u)));
+  vec_store(g, gated(vec_load(g), vec_load(u)));
   std::memcpy(gate + i, g, (n - i) * sizeof(float));
 }
+
+void swiglu(float* gate, const float* up, size_t n) { gate_rows<silu_times>(gate, up, n); }
+void geglu(float* gate, const float* up, size_t n) { gate_rows<gelu_times>(gate, up, n); }
 
 void to_f16(const float* x, uint16_t* y, size_t n) {
   size_t i = 0;

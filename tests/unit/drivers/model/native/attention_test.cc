@@ -58,7 +58,10 @@ class Frames {
 
   // One query head's attention at `position`.
   std::vector<float> reference(std::span<const KvSpan> kv, uint32_t layer, uint32_t head, const float* q,
-                               uint32_t position) const {
+                               uint32_t position, const AttentionRule& rule = {}) const {
+    const double scale = rule.scale > 0 ? static_cast<double>(rule.scale)
+                                        : 1 / std::sqrt(static_cast<double>(shape_.head_dim));
+    const double cap = static_cast<double>(rule.cap);
     std::vector<double> scores;
     std::vector<std::vector<double>> values;
     std::vector<std::byte> plain(shape_.frame_bytes());
@@ -68,6 +71,7 @@ class Frames {
       else
         decode_frame(shape_, span.tier, span.frame, plain.data());
       for (uint32_t t = 0; t < span.n && span.first_pos + t <= position; ++t) {
+        if (rule.window > 0 && position - (span.first_pos + t) >= rule.window) continue;
         double score = 0;
         std::vector<double> v(shape_.head_dim);
         for (uint32_t c = 0; c < shape_.head_dim; ++c) {
@@ -75,7 +79,7 @@ class Frames {
                    static_cast<double>(f16_to_f32(key(plain.data(), layer, head, t, c)));
           v[c] = static_cast<double>(f16_to_f32(value(plain.data(), layer, head, t, c)));
         }
-        scores.push_back(score / std::sqrt(shape_.head_dim));
+        scores.push_back(cap > 0 ? cap * std::tanh(score * scale / cap) : score * scale);
         values.push_back(std::move(v));
       }
     }
@@ -119,6 +123,7 @@ struct Rig {
   uint32_t n_heads;
   unsigned threads = 1;
   uint32_t layer = 0;
+  AttentionRule rule{};
 
   size_t width() const { return size_t{n_heads} * shape.head_dim; }
 };
@@ -135,7 +140,7 @@ std::vector<float> query(const Rig& s, const Item& item, uint32_t position) {
 // Rows of outputs, item after item.
 std::vector<std::vector<float>> attend(const Rig& s, std::span<const Item> items) {
   WorkerPool pool(s.threads);
-  Attention attention(s.kernels, s.shape, s.n_heads, pool.threads());
+  Attention attention(s.kernels, s.shape, s.n_heads, pool.threads(), s.rule);
   std::vector<PassItem> pass;
   std::vector<float> q;
   std::vector<Token> tokens(1024);
@@ -172,7 +177,7 @@ void expect_reference(const Rig& s, const Frames& frames, const Item& item, doub
     const std::vector<float> q = query(s, item, position);
     for (uint32_t h = 0; h < s.n_heads; ++h) {
       const auto expected =
-          frames.reference(item.kv, s.layer, h / group, q.data() + size_t{h} * dim, position);
+          frames.reference(item.kv, s.layer, h / group, q.data() + size_t{h} * dim, position, s.rule);
       EXPECT_LT(relative_error(std::span(rows[r]).subspan(size_t{h} * dim, dim), expected), tolerance)
           << s.kernels.name << ", dim " << dim << ", head " << h << ", position " << position;
     }
@@ -214,6 +219,19 @@ TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMix) {
   expect_reference({kernels(), shape, 6}, frames, item, tolerance_of(KvTier::kInt2));
 }
 
+// Windows that begin within a page, at a block's border and behind a whole section; a chunk longer than some.
+TEST_P(EveryVariant, WindowsAndCapsAgreeWithPlainSums) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
+  Frames frames(shape);
+  Item item{.kv = {}, .rows = 20};
+  for (uint32_t pos = 0; pos < kSectionPositions + 160; pos += kTokens)
+    if (pos != 800) item.kv.push_back(frames.add(pos < 500 ? KvTier::kInt8 : KvTier::kF16, pos));
+  for (const uint32_t window : {1u, 5u, kBlockPositions, kBlockPositions + 3, 1000u})
+    for (const float cap : {0.0f, 2.0f})
+      expect_reference({kernels(), shape, 4, 3, 0, {.scale = 0.4f, .cap = cap, .window = window}}, frames,
+                       item, tolerance_of(KvTier::kInt8));
+}
+
 TEST_P(EveryVariant, ManyWorkersShareALongContextWithoutChangingABit) {
   const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
   Frames frames(shape);
@@ -244,8 +262,10 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
     item.kv.push_back(frames.add(KvTier::kF16, at, 1 + i % kTokens));
     items.push_back(std::move(item));
   }
-  for (const unsigned threads : {1u, 3u}) {
-    const auto together = attend({kernels(), shape, 6, threads}, items);
+  for (const auto& [threads, rule] : {std::pair<unsigned, AttentionRule>{1, {}},
+                                      {3, {}},
+                                      {3, {.cap = 5, .window = kBlockPositions + 40}}}) {
+    const auto together = attend({kernels(), shape, 6, threads, 0, rule}, items);
     size_t row = 0;
     for (const Item& item : items)
       for (uint32_t r = 0; r < item.rows; ++r, ++row) {
@@ -255,7 +275,8 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
         const uint32_t end = item.end() - item.rows + r + 1;
         while (alone.kv.back().first_pos >= end) alone.kv.pop_back();
         alone.kv.back().n = std::min(alone.kv.back().n, end - alone.kv.back().first_pos);
-        EXPECT_EQ(attend({kernels(), shape, 6}, {&alone, 1})[0], together[row]) << threads << " " << row;
+        EXPECT_EQ(attend({kernels(), shape, 6, 1, 0, rule}, {&alone, 1})[0], together[row])
+            << threads << " " << row;
       }
   }
 }
