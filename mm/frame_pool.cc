@@ -41,6 +41,11 @@ void give_memory_back(std::byte* frame, size_t bytes) {
   if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
+// Attention goes through many frames in turn: with small pages each begins with a miss in the TLB. A wish.
+void want_huge_pages(const Reserved<std::byte>& memory) {
+  if (memory.size() > 0) ::madvise(memory.data(), memory.size(), MADV_HUGEPAGE);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FramePool>> FramePool::create(KvShape shape, uint32_t frames, uint32_t swap_slots) {
@@ -59,6 +64,7 @@ Result<std::unique_ptr<FramePool>> FramePool::create(KvShape shape, uint32_t fra
   for (size_t tier = 0; tier < kKvTiers; ++tier) {
     const size_t n = std::min<size_t>(pool->budget_ / pool->stride_[tier], kIndexMask);
     pool->memory_.push_back(TRY(Reserved<std::byte>::create(n * pool->stride_[tier])));
+    want_huge_pages(pool->memory_.back());
     pool->frames_.push_back(TRY(IndexStack::create(static_cast<uint32_t>(n))));
   }
   return pool;

@@ -37,11 +37,11 @@ size_t widest_in_blocks(const Weights& weights) {
 
 }  // namespace
 
-Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned threads, uint32_t max_rows)
+Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& pool, uint32_t max_rows)
     : weights_(weights),
       c_(weights.config()),
       kernels_(kernels),
-      pool_(threads),
+      pool_(pool),
       attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads()),
       max_rows_(max_rows) {
   near_positions_ = std::min(c_.context_length, kNearPositions);
@@ -53,8 +53,8 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, unsigned thread
 }
 
 Result<std::unique_ptr<Forward>> Forward::create(const Weights& weights, const Kernels& kernels,
-                                                 unsigned threads, uint32_t max_rows) {
-  std::unique_ptr<Forward> forward(new Forward(weights, kernels, threads, max_rows));
+                                                 WorkerPool& pool, uint32_t max_rows) {
+  std::unique_ptr<Forward> forward(new Forward(weights, kernels, pool, max_rows));
   TRY(forward->make_buffers());
   return forward;
 }

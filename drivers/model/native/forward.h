@@ -1,6 +1,6 @@
 // Forward: one forward pass over a ragged batch, prefill chunks and single tokens of many sequences together.
 //
-// Ownership: borrows the weights and kernels, owns its buffers and worker threads. Threads: run() by one
+// Ownership: borrows the weights, the kernels and the workers, owns its buffers. Threads: run() by one
 // thread at a time; it fans out to the workers and joins them. Units: rows, one for each position of the
 // batch. A row's result depends on its own sequence alone, bit for bit. Errors: none: the caller has checked
 // the items.
@@ -21,9 +21,9 @@ namespace phios {
 
 class Forward {
  public:
-  // threads: as WorkerPool takes it. ELIMIT_ when there is no memory for the buffers of max_rows rows.
+  // ELIMIT_ when there is no memory for the buffers of max_rows rows.
   static Result<std::unique_ptr<Forward>> create(const Weights& weights, const Kernels& kernels,
-                                                 unsigned threads, uint32_t max_rows);
+                                                 WorkerPool& pool, uint32_t max_rows);
 
   void run(std::span<const PassItem> items, PassTail& tail);
 
@@ -43,7 +43,7 @@ class Forward {
     ProductRows rows;
   };
 
-  Forward(const Weights& weights, const Kernels& kernels, unsigned threads, uint32_t max_rows);
+  Forward(const Weights& weights, const Kernels& kernels, WorkerPool& pool, uint32_t max_rows);
   Status make_buffers();
   Buffer make_buffer(size_t rows, size_t width);
   void layer(uint32_t index);
@@ -70,7 +70,7 @@ class Forward {
   const Weights& weights_;
   const ModelConfig& c_;
   const Kernels& kernels_;
-  WorkerPool pool_;
+  WorkerPool& pool_;
   Attention attention_;
   uint32_t max_rows_;
   Arena arena_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "drivers/model/native/data_parallel.h"
 #include "drivers/model/native/forward.h"
 #include "drivers/model/native/gguf.h"
 #include "drivers/model/native/tokenizer/chat.h"
@@ -41,7 +42,9 @@ class NativeModel final : public Model {
   Weights weights_;
   std::unique_ptr<Tokenizer> tokenizer_;
   ModelInfo info_;
+  std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<Forward> forward_;
+  std::unique_ptr<DataParallel> parallel_;
 };
 
 Result<const Kernels*> choose_kernels(std::string_view wanted) {
@@ -72,8 +75,10 @@ Status NativeModel::start(const NativeOptions& options) {
     return fail(ErrorCode::EPARSE_, fmt::format("{}: the vocabulary has {} tokens, the embedding {} rows",
                                                 file_.name(), tokenizer_->size(), c.n_vocab));
   const uint32_t rows = std::clamp(options.max_pass_positions, 1u, kPassPositionsMax);
-  forward_ =
-      TRY(Forward::create(weights_, *TRY(choose_kernels(options.instruction_set)), options.threads, rows));
+  const Kernels& kernels = *TRY(choose_kernels(options.instruction_set));
+  pool_ = std::make_unique<WorkerPool>(options.threads);
+  forward_ = TRY(Forward::create(weights_, kernels, *pool_, rows));
+  parallel_ = TRY(DataParallel::create(weights_, kernels, *pool_));
   return {};
 }
 
@@ -114,7 +119,10 @@ Status NativeModel::forward(std::span<const PassItem> items, PassTail& tail) {
   if (rows > max_pass_positions())
     return fail(ErrorCode::ETOOBIG_,
                 fmt::format("a pass of {} positions, at most {} are taken", rows, max_pass_positions()));
-  if (rows > 0) forward_->run(items, tail);
+  if (parallel_->suits(items))
+    parallel_->run(items, tail);
+  else if (rows > 0)
+    forward_->run(items, tail);
   return {};
 }
 

@@ -22,6 +22,7 @@ class Arena {
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;
   ~Arena();
+  size_t size() const { return size_; }
   // The next `bytes` of it; the total was given to create().
   void* take(size_t bytes);
   static constexpr size_t kAlign = 64;
@@ -53,6 +54,7 @@ class Weights {
   const float* output_norm() const { return output_norm_; }
   std::span<const float> rope_factors() const { return rope_factors_; }
   uint64_t parameters() const { return parameters_; }
+  size_t bytes() const { return arena_.size(); }  // packed
   // The token's embedding; out: n_embd floats.
   void embed(int32_t token, float* out) const;
 

@@ -255,6 +255,41 @@ TEST(Forward, AllLogitsComeInOrderAndByOneThread) {
   EXPECT_EQ(tail.rows[0][0].logits, tail.rows[1].back().logits);
 }
 
+// Short items are shared out whole among the workers; each still gets what it asked for, under its own index.
+TEST(Forward, AnItemOfManyShortOnesGetsWhatItAskedFor) {
+  auto together = open_random(tiny(), {.threads = 3}), alone = open_random(tiny(), {.threads = 1});
+  constexpr size_t kItems = 41;
+  std::vector<Sequence> sequences;
+  std::vector<PassItem> items;
+  const auto ask = [](PassItem& item, size_t i) {
+    item.want_logits = i % 4 != 0;
+    item.want_all_logits = i % 4 == 2;
+    item.want_hidden = i % 4 == 3;
+  };
+  for (size_t i = 0; i < kItems; ++i) sequences.emplace_back(together->info().kv, i);
+  for (size_t i = 0; i < kItems; ++i) {
+    items.push_back(sequences[i].append(some_tokens(1 + i % 16, static_cast<uint32_t>(i))));
+    ask(items.back(), i);
+  }
+  Collector tail;
+  ASSERT_TRUE(together->forward(items, tail));
+  ASSERT_EQ(tail.rows.size(), kItems - 1);  // the last one, of index 40, asked for nothing
+  for (size_t i = 0; i < kItems; ++i) {
+    Sequence sequence(alone->info().kv, i);
+    PassItem item = sequence.append(some_tokens(1 + i % 16, static_cast<uint32_t>(i)));
+    ask(item, i);
+    Collector expected;
+    ASSERT_TRUE(alone->forward({&item, 1}, expected));
+    expected.rows.resize(1);
+    const size_t rows = i < tail.rows.size() ? tail.rows[i].size() : 0;
+    ASSERT_EQ(rows, expected.rows[0].size()) << i;
+    for (size_t r = 0; r < rows; ++r) {
+      EXPECT_EQ(tail.rows[i][r].position, expected.rows[0][r].position) << i;
+      EXPECT_EQ(tail.rows[i][r].logits, expected.rows[0][r].logits) << i;
+    }
+  }
+}
+
 TEST(Forward, HiddenIsTheMeanOfTheFinalStates) {
   const std::vector<std::byte> bytes = make_random_model(tiny());
   const std::vector<Token> tokens = some_tokens(19, 8);
