@@ -1,11 +1,13 @@
 // Greedy text of phios and of llama.cpp on one file: how many tokens are the same.
 // Usage: node greedy_parity.mjs MODEL.gguf [--n N] [--prompt TEXT] [--phios PATH]
 // Both get the same token ids, which phios makes of the prompt: the token that begins a text counts, and a tokenizer beside
-// the question would hide it. Exits with 1 where fewer than N are the same, and prints where they part.
+// the question would hide it. Exits with 1 where fewer than N are the same, and prints where they part and, in units of the
+// logits' spread, how much phios prefers its own token there: the peer rounds queries to halves, so ties fall either way.
 // node-llama-cpp is looked for as in llama_cpp.mjs.
 import {execFileSync} from "node:child_process";
 import {createRequire} from "node:module";
-import {homedir} from "node:os";
+import {mkdtempSync, readFileSync, rmSync} from "node:fs";
+import {homedir, tmpdir} from "node:os";
 import path from "node:path";
 import {fileURLToPath, pathToFileURL} from "node:url";
 
@@ -36,10 +38,21 @@ async function peerTokens(tokens) {
 }
 
 const tokens = ask("tokenize", "--bos", prompt);
-const ours = ask("generate", "--prompt", prompt, "--n", String(n), "--temp", "0", "--ignore-end", "--threads", "1").tokens;
+const scratch = mkdtempSync(path.join(tmpdir(), "parity-"));
+process.on("exit", () => rmSync(scratch, {recursive: true}));
+const logitsFile = path.join(scratch, "logits");
+const ours = ask("generate", "--prompt", prompt, "--n", String(n), "--temp", "0", "--ignore-end", "--threads", "1",
+  "--logits", logitsFile).tokens;
 const theirs = await peerTokens(tokens);
 const parted = ours.findIndex((token, i) => token !== theirs[i]);
 const same = parted < 0 ? Math.min(ours.length, theirs.length) : parted;
 console.log(JSON.stringify({model: path.basename(modelPath), asked: n, same}));
-if (same < n) console.log(`phios     ${ours.slice(same, same + 8)}\nllama.cpp ${theirs.slice(same, same + 8)}`);
+if (same < n) {
+  const bytes = readFileSync(logitsFile), width = bytes.length / ours.length;
+  const row = Array.from({length: width / 4}, (_, i) => bytes.readFloatLE(same * width + i * 4));
+  const mean = row.reduce((a, b) => a + b) / row.length;
+  const spread = Math.sqrt(row.reduce((sum, x) => sum + (x - mean) ** 2, 0) / row.length);
+  console.log(`phios     ${ours.slice(same, same + 8)}\nllama.cpp ${theirs.slice(same, same + 8)}`);
+  console.log(`preference ${((row[ours[same]] - row[theirs[same]]) / spread).toFixed(4)}`);
+}
 process.exit(same === n ? 0 : 1);

@@ -4,12 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
+#include "drivers/model/native/quant.h"
 #include "syscalls/abi/limits.h"
 
 namespace phios {
 
 namespace {
+
+constexpr std::string_view kArchitectures[] = {"llama",  "qwen2",  "qwen3", "gemma",
+                                               "gemma2", "gemma3", "phi3"};
+constexpr std::string_view kShortFactors = "rope_factors_short.weight";
+constexpr std::string_view kFactors = "rope_freqs.weight";
 
 // Reads keys below the architecture's prefix, and bounds them.
 class Keys {
@@ -33,6 +40,7 @@ class Keys {
   std::unexpected<Error> bad(const std::string& key, const std::string& what) const {
     return fail(ErrorCode::EPARSE_, fmt::format("{}: the metadata key {} {}", file_.name(), key, what));
   }
+  bool has(std::string_view key) const { return file_.has(prefix_ + std::string(key)); }
   const std::string& prefix() const { return prefix_; }
 
  private:
@@ -66,32 +74,87 @@ Status read_heads(const Keys& keys, ModelConfig& c) {
   return {};
 }
 
+// An absent type with a factor means linear, as other engines have it.
+Status read_rope_scaling(const Gguf& file, const Keys& keys, ModelConfig& c) {
+  const auto kind = TRY(file.string_or(keys.prefix() + "rope.scaling.type", "linear"));
+  if (kind == "none") return {};
+  if (kind != "linear" && kind != "yarn" && kind != "longrope")
+    return fail(ErrorCode::ENOSYS_,
+                fmt::format("{}: the metadata key {}rope.scaling.type asks for a scaling other "
+                            "than none, linear, yarn and longrope, which is not supported",
+                            file.name(), keys.prefix()));
+  c.rope.magnitude = TRY(keys.positive_or("rope.scaling.attn_factor", 1.0));
+  if (kind == "longrope") return {};
+  const double old_factor = TRY(keys.positive_or("rope.scale_linear", 1.0));
+  c.rope.scale = 1.0 / TRY(keys.positive_or("rope.scaling.factor", old_factor));
+  c.rope.yarn = kind == "yarn";
+  c.rope.beta_fast = TRY(keys.positive_or("rope.scaling.yarn_beta_fast", 32.0));
+  c.rope.beta_slow = TRY(keys.positive_or("rope.scaling.yarn_beta_slow", 1.0));
+  if (c.rope.yarn && !(c.rope.base > 1)) return keys.bad(keys.prefix() + "rope.freq_base", "must be above 1");
+  return {};
+}
+
 Status read_rope(const Gguf& file, const Keys& keys, ModelConfig& c) {
   c.n_rot = TRY(keys.count_or("rope.dimension_count", c.head_dim, c.head_dim));
   if (c.n_rot % 2 != 0) return keys.bad(keys.prefix() + "rope.dimension_count", "must be even");
-  c.rope_neox = c.architecture == "qwen2";
-  c.rope_base = TRY(keys.positive_or("rope.freq_base", 10000.0));
-  const auto kind = TRY(file.string_or(keys.prefix() + "rope.scaling.type", "none"));
-  if (kind != "none" && kind != "linear")
-    return fail(ErrorCode::ENOSYS_,
-                fmt::format("{}: the metadata key {}rope.scaling.type asks for a scaling other "
-                            "than none and linear, which is not supported",
-                            file.name(), keys.prefix()));
-  const double old_factor = TRY(keys.positive_or("rope.scale_linear", 1.0));
-  const double factor = TRY(keys.positive_or("rope.scaling.factor", old_factor));
-  c.rope_scale = 1.0 / factor;
+  c.rope_neox = c.architecture != "llama";
+  c.rope.base = TRY(keys.positive_or("rope.freq_base", 10000.0));
+  c.rope.original_context =
+      TRY(keys.count_or("rope.scaling.original_context_length", c.context_length, UINT32_MAX));
+  TRY(read_rope_scaling(file, keys, c));
+  c.local_rope = c.rope;
+  // LongRoPE has factors for contexts as long as those of training and others for longer ones. Which they are
+  // cannot change within a context: contexts stay within the first.
+  if (file.find_tensor(kShortFactors)) c.context_length = std::min(c.context_length, c.rope.original_context);
+  return {};
+}
+
+// The largest models of these families scale by the embedding's share of a head.
+float gemma_scale(const ModelConfig& c, uint32_t largest) {
+  return c.n_layers == largest ? 1.0f / std::sqrt(static_cast<float>(c.n_embd / c.n_heads)) : 0.0f;
+}
+
+// What a family is beside its shape.
+Status read_family(const Keys& keys, ModelConfig& c) {
+  const std::string& a = c.architecture;
+  const bool gemma = a.starts_with("gemma");
+  c.qkv_bias = a == "qwen2";
+  c.qk_norm = a == "qwen3" || a == "gemma3";
+  c.post_norms = a == "gemma2" || a == "gemma3";
+  if (gemma) c.activation = Activation::kGelu;
+  if (gemma) c.embedding_scale = std::sqrt(static_cast<float>(c.n_embd));
+  if (a == "gemma2") {
+    c.attention_scale = gemma_scale(c, 46);
+    c.attention_cap = static_cast<float>(TRY(keys.positive_or("attn_logit_softcapping", 50.0)));
+    c.logit_cap = static_cast<float>(TRY(keys.positive_or("final_logit_softcapping", 30.0)));
+    c.window = TRY(keys.count_or("attention.sliding_window", 4096, UINT32_MAX));
+    c.local_period = 2;
+  } else if (a == "gemma3") {
+    c.attention_scale = gemma_scale(c, 62);
+    if (keys.has("final_logit_softcapping"))
+      c.logit_cap = static_cast<float>(TRY(keys.positive_or("final_logit_softcapping", 1.0)));
+    c.window = TRY(keys.count("attention.sliding_window", UINT32_MAX));
+    c.local_period = TRY(keys.count_or("attention.sliding_window_pattern", 6, ModelConfig::kLayersMax));
+    c.local_rope = {.base = TRY(keys.positive_or("rope.freq_base_swa", 10000.0))};
+  } else if (a == "phi3") {
+    c.fused_gate = true;
+    if (keys.has("attention.sliding_window"))
+      c.window = TRY(keys.count("attention.sliding_window", UINT32_MAX));
+  }
   return {};
 }
 
 }  // namespace
 
+std::span<const std::string_view> decoder_architectures() { return kArchitectures; }
+
 Result<ModelConfig> read_config(const Gguf& file) {
   ModelConfig c;
   c.architecture = TRY(file.string("general.architecture"));
-  if (c.architecture != "llama" && c.architecture != "qwen2")
+  if (std::ranges::find(kArchitectures, c.architecture) == std::end(kArchitectures))
     return fail(ErrorCode::ENOSYS_,
-                fmt::format("{}: the architecture is \"{}\"; llama and qwen2 are supported", file.name(),
-                            c.architecture.substr(0, 64)));
+                fmt::format("{}: the architecture is \"{}\"; {} are supported", file.name(),
+                            c.architecture.substr(0, 64), fmt::join(kArchitectures, ", ")));
   c.name = TRY(file.string_or("general.name", file.name()));
   const Keys keys(file, c.architecture);
   c.n_layers = TRY(keys.count("block_count", ModelConfig::kLayersMax));
@@ -101,8 +164,9 @@ Result<ModelConfig> read_config(const Gguf& file) {
   c.rms_eps = static_cast<float>(TRY(keys.positive_or("attention.layer_norm_rms_epsilon", 1e-5)));
   if (TRY(file.uint_or(keys.prefix() + "expert_count", 0)) > 0)
     return fail(ErrorCode::ENOSYS_, file.name() + ": a mixture of experts, which is not supported");
-  if (auto status = read_heads(keys, c); !status) return std::unexpected(status.error());
-  if (auto status = read_rope(file, keys, c); !status) return std::unexpected(status.error());
+  TRY(read_heads(keys, c));
+  TRY(read_rope(file, keys, c));
+  TRY(read_family(keys, c));
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (!embedding) return fail(ErrorCode::EPARSE_, file.name() + ": the tensor token_embd.weight is missing");
   if (embedding->shape[1] > PHI_VOCAB_MAX)
@@ -112,20 +176,20 @@ Result<ModelConfig> read_config(const Gguf& file) {
   return c;
 }
 
-void rope_table(const ModelConfig& c, std::span<const float> factors, uint32_t position, float* turn) {
-  float* cosines = turn;
-  float* sines = turn + c.n_rot;
-  const uint32_t half = c.n_rot / 2;
-  for (uint32_t i = 0; i < half; ++i) {
-    double frequency = std::pow(c.rope_base, -2.0 * i / c.n_rot);
-    if (!factors.empty()) frequency /= static_cast<double>(factors[i]);
-    const double angle = position * c.rope_scale * frequency;
-    const uint32_t a = c.rope_neox ? i : 2 * i;
-    const uint32_t b = c.rope_neox ? i + half : 2 * i + 1;
-    cosines[a] = cosines[b] = static_cast<float>(std::cos(angle));
-    sines[b] = static_cast<float>(std::sin(angle));
-    sines[a] = -sines[b];
-  }
+Result<std::vector<float>> read_rope_factors(const Gguf& file, const ModelConfig& config) {
+  std::vector<float> factors;
+  const std::string_view name = file.find_tensor(kShortFactors) ? kShortFactors : kFactors;
+  const GgufTensor* t = file.find_tensor(name);
+  if (!t) return factors;
+  if (t->elements != config.n_rot / 2)
+    return fail(ErrorCode::EPARSE_, fmt::format("{}: the tensor {} has {} elements; {} were expected",
+                                                file.name(), name, t->elements, config.n_rot / 2));
+  factors.resize(t->elements);
+  dequantize(t->type, t->data, factors);
+  for (const float f : factors)
+    if (!(f > 0))
+      return fail(ErrorCode::EPARSE_, fmt::format("{}: {}: a factor is not above 0", file.name(), name));
+  return factors;
 }
 
 }  // namespace phios

@@ -1,4 +1,6 @@
-// ModelConfig: the hyperparameters of a llama or qwen2 model, read out of a GGUF's metadata and bounded.
+// ModelConfig: the hyperparameters of a decoder (llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3), read out
+// of a GGUF's metadata and bounded: what an architecture is beside its shape becomes a value here, so that
+// nothing else asks for its name.
 //
 // Ownership: a plain value. Threads: any. Errors: ENOSYS_ (an architecture or a feature that this engine has
 // not), EPARSE_ and EINVAL_ (a value out of bounds; names the key).
@@ -7,12 +9,16 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "drivers/model/native/gguf.h"
+#include "drivers/model/native/rope.h"
 #include "mm/kv_view.h"
 
 namespace phios {
+
+enum class Activation : uint8_t { kSilu, kGelu };  // of the feed-forward's gate
 
 struct ModelConfig {
   static constexpr uint32_t kLayersMax = 1024;
@@ -33,20 +39,33 @@ struct ModelConfig {
   uint32_t context_length = 0;
   uint32_t n_rot = 0;      // elements of a head that are turned
   bool rope_neox = false;  // element i turns with i + n_rot / 2, not with its neighbour
-  double rope_base = 10000.0;
-  double rope_scale = 1.0;  // positions are multiplied by it
+  RopeConfig rope;
+  RopeConfig local_rope;  // of the layers with a window
   float rms_eps = 1e-5f;
-  uint32_t n_vocab = 0;  // rows of the token embedding
+  bool qkv_bias = false;    // biases are there in any case; else where the file has them
+  bool fused_gate = false;  // the feed-forward's gate stands above its other half in one tensor
+  bool qk_norm = false;     // each head's query and key is normed before it is turned
+  bool post_norms = false;  // what attention and feed-forward give is normed before it is added
+  Activation activation = Activation::kSilu;
+  float embedding_scale = 1;
+  float attention_scale = 0;  // of the scores; 0: 1 / √head_dim
+  float attention_cap = 0;    // 0: none, as the next
+  float logit_cap = 0;
+  uint32_t window = 0;        // positions that a layer with a window sees; 0: no layer has one
+  uint32_t local_period = 1;  // of so many layers the last has none; 1: all have one
+  uint32_t n_vocab = 0;       // rows of the token embedding
 
+  bool local(uint32_t layer) const {
+    return window > 0 && (local_period == 1 || (layer + 1) % local_period != 0);
+  }
   KvShape kv() const { return {n_layers, n_kv_heads, head_dim}; }
   uint32_t q_size() const { return n_heads * head_dim; }
   uint32_t kv_size() const { return n_kv_heads * head_dim; }
 };
 
+std::span<const std::string_view> decoder_architectures();
 Result<ModelConfig> read_config(const Gguf& file);
-
-// The angles of one position, as Kernels::rope takes them: 2 × n_rot floats, cosines then signed sines, for
-// each element. `factors` divides each pair's frequency (n_rot / 2 floats), or is empty.
-void rope_table(const ModelConfig& config, std::span<const float> factors, uint32_t position, float* turn);
+// What each pair's frequency is divided by (n_rot / 2); empty: the file has no factors.
+Result<std::vector<float>> read_rope_factors(const Gguf& file, const ModelConfig& config);
 
 }  // namespace phios

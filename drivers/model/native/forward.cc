@@ -42,14 +42,24 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& poo
       c_(weights.config()),
       kernels_(kernels),
       pool_(pool),
-      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads()),
-      max_rows_(max_rows) {
-  near_positions_ = std::min(c_.context_length, kNearPositions);
-  turns_.resize(size_t{near_positions_} * 2 * c_.n_rot);
-  for (uint32_t p = 0; p < near_positions_; ++p)
-    rope_table(c_, weights_.rope_factors(), p, turns_.data() + size_t{p} * 2 * c_.n_rot);
-  far_turns_.resize(size_t{max_rows} * 2 * c_.n_rot);
+      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
+                 {.scale = c_.attention_scale, .cap = c_.attention_cap}),
+      max_rows_(max_rows),
+      near_positions_(std::min(c_.context_length, kNearPositions)) {
+  if (c_.window > 0)
+    local_attention_.emplace(
+        attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
+        AttentionRule{.scale = c_.attention_scale, .cap = c_.attention_cap, .window = c_.window});
+  make_angles(false);
+  if (c_.window > 0 && c_.local_rope != c_.rope) make_angles(true);
   rows_.reserve(max_rows);
+}
+
+void Forward::make_angles(bool local) {
+  const Rope& rope = weights_.rope(local);
+  Angles& a = angles_.emplace_back(&rope, std::vector<float>(near_positions_ * rope.table_size()),
+                                   std::vector<float>(max_rows_ * rope.table_size()));
+  for (uint32_t p = 0; p < near_positions_; ++p) rope.turn(p, a.near.data() + p * rope.table_size());
 }
 
 Result<std::unique_ptr<Forward>> Forward::create(const Weights& weights, const Kernels& kernels,
@@ -121,17 +131,20 @@ void Forward::gather_rows() {
     const PassItem& item = items_[i];
     for (uint32_t t = 0; t < item.tokens.size(); ++t) {
       Row row{.item = i, .offset = t, .position = item.first_pos + t};
-      if (row.position < near_positions_) {
-        row.turn = turns_.data() + size_t{row.position} * 2 * c_.n_rot;
-      } else {
-        float* turn = far_turns_.data() + rows_.size() * 2 * c_.n_rot;
-        rope_table(c_, weights_.rope_factors(), row.position, turn);
-        row.turn = turn;
-      }
+      row.turn[0] = find_angles(angles_.front(), row.position);
+      row.turn[1] = angles_.size() == 1 ? row.turn[0] : find_angles(angles_.back(), row.position);
       weights_.embed(item.tokens[t], x_.row(rows_.size()));
       rows_.push_back(row);
     }
   }
+}
+
+// Of the row that comes next.
+const float* Forward::find_angles(Angles& a, uint32_t position) const {
+  if (position < near_positions_) return a.near.data() + position * a.rope->table_size();
+  float* table = a.far.data() + rows_.size() * a.rope->table_size();
+  a.rope->turn(position, table);
+  return table;
 }
 
 void Forward::layer(uint32_t index) {
@@ -144,17 +157,29 @@ void Forward::layer(uint32_t index) {
   multiply(qkv);
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
   each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
-  attention_.complete(index, pool_);
+  attention_of(index).complete(index, pool_);
   if (index + 1 == c_.n_layers) {
     keep_wanted_rows();
     plan_attention();
   }
-  attention_.run(index, q_, att_, pool_);
-  Product o{&l.o, rows_of(att_, x_)};
-  o.rows.bias = l.o_bias;
-  o.rows.add = true;
-  multiply({&o, 1});
+  attention_of(index).run(index, q_, att_, pool_);
+  add_product(l.o, att_, l.o_bias, l.attn_post_norm);
   feed_forward(l);
+}
+
+// x += w × in + bias, normed before it is added if there is a weight for that.
+void Forward::add_product(const PackedMatrix& w, const Buffer& in, const float* bias,
+                          const float* post_norm) {
+  Product p{&w, rows_of(in, post_norm ? h_ : x_)};
+  p.rows.bias = bias;
+  p.rows.add = !post_norm;
+  multiply({&p, 1});
+  if (!post_norm) return;
+  each_row(2 * c_.n_embd * kNanosPerKiloElement / 1024, [&](size_t r, unsigned) {
+    float *x = x_.row(r), *h = h_.row(r);
+    kernels_.rms_norm(h, post_norm, h, c_.n_embd, c_.rms_eps);
+    for (uint32_t i = 0; i < c_.n_embd; ++i) x[i] += h[i];
+  });
 }
 
 void Forward::norm_rows(const float* weight) {
@@ -163,17 +188,30 @@ void Forward::norm_rows(const float* weight) {
   });
 }
 
+void Forward::norm_heads(float* heads, uint32_t n, const float* weight) const {
+  if (!weight) return;
+  for (float* head = heads; n > 0; --n, head += c_.head_dim)
+    kernels_.rms_norm(head, weight, head, c_.head_dim, c_.rms_eps);
+}
+
 void Forward::turn_and_store(uint32_t layer, size_t r) {
-  const Row& row = rows_[r];
-  kernels_.rope(q_.row(r), c_.n_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
-  kernels_.rope(k_.row(r), c_.n_kv_heads, c_.head_dim, c_.n_rot, row.turn, c_.rope_neox);
-  attention_.store(layer, r, kernels_, k_.row(r), v_.row(r));
+  const LayerWeights& l = weights_.layers()[layer];
+  const float* turn = rows_[r].turn[c_.local(layer)];
+  norm_heads(q_.row(r), c_.n_heads, l.q_norm);
+  norm_heads(k_.row(r), c_.n_kv_heads, l.k_norm);
+  kernels_.rope(q_.row(r), c_.n_heads, c_.head_dim, c_.n_rot, turn, c_.rope_neox);
+  kernels_.rope(k_.row(r), c_.n_kv_heads, c_.head_dim, c_.n_rot, turn, c_.rope_neox);
+  attention_of(layer).store(layer, r, kernels_, k_.row(r), v_.row(r));
 }
 
 void Forward::plan_attention() {
-  attention_.begin(items_);
-  for (const Row& row : rows_) attention_.add_row(row.item, row.position);
-  attention_.plan(wide_ ? pool_.threads() : 1);
+  const auto plan = [&](Attention& attention) {
+    attention.begin(items_);
+    for (const Row& row : rows_) attention.add_row(row.item, row.position);
+    attention.plan(wide_ ? pool_.threads() : 1);
+  };
+  plan(attention_);
+  if (local_attention_) plan(*local_attention_);
 }
 
 // Behind the last layer's keys and values only the rows that somebody asked for are computed.
@@ -197,11 +235,10 @@ void Forward::feed_forward(const LayerWeights& l) {
   norm_rows(l.ffn_norm);
   const Product both[] = {{&l.gate, rows_of(h_, gate_)}, {&l.up, rows_of(h_, up_)}};
   multiply(both);
+  const auto gate = c_.activation == Activation::kGelu ? kernels_.geglu : kernels_.swiglu;
   each_row(c_.n_ff * kNanosPerKiloElement / 1024,
-           [&](size_t r, unsigned) { kernels_.swiglu(gate_.row(r), up_.row(r), c_.n_ff); });
-  Product down{&l.down, rows_of(gate_, x_)};
-  down.rows.add = true;
-  multiply({&down, 1});
+           [&](size_t r, unsigned) { gate(gate_.row(r), up_.row(r), c_.n_ff); });
+  add_product(l.down, gate_, nullptr, l.ffn_post_norm);
 }
 
 // Groups [first, last) of rows [row, row + n_rows).
@@ -312,7 +349,10 @@ void Forward::finish_hidden(PassTail& tail) {
 void Forward::tell_logits(PassTail& tail, size_t first, size_t n) {
   const auto tell = [&](size_t i) {
     const Row& row = rows_[first + i];
-    tail.on_logits(row.item, row.offset, {logits_.row(i), c_.n_vocab});
+    float* logits = logits_.row(i);
+    for (uint32_t t = 0; c_.logit_cap > 0 && t < c_.n_vocab; ++t)
+      logits[t] = c_.logit_cap * std::tanh(logits[t] / c_.logit_cap);
+    tail.on_logits(row.item, row.offset, {logits, c_.n_vocab});
   };
   const auto alone = [&](size_t i) { return !items_[rows_[first + i].item].want_all_logits; };
   const bool share = wide_ && n > 1;

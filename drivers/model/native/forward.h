@@ -6,7 +6,9 @@
 // the items.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,7 +37,7 @@ class Forward {
     uint32_t item = 0;
     uint32_t offset = 0;  // within the item
     uint32_t position = 0;
-    const float* turn = nullptr;
+    std::array<const float*, 2> turn{};  // without and with a window
   };
   // One matrix applied to rows of activations.
   struct Product {
@@ -43,15 +45,26 @@ class Forward {
     ProductRows rows;
   };
 
+  // The angles of one rope: of the first positions, and of the rows of a pass that lie beyond them.
+  struct Angles {
+    const Rope* rope;
+    std::vector<float> near, far;
+  };
+
   Forward(const Weights& weights, const Kernels& kernels, WorkerPool& pool, uint32_t max_rows);
   Status make_buffers();
   Buffer make_buffer(size_t rows, size_t width);
   void layer(uint32_t index);
   void gather_rows();
+  void make_angles(bool local);
+  const float* find_angles(Angles& angles, uint32_t position) const;
+  void norm_heads(float* heads, uint32_t n, const float* weight) const;
   void turn_and_store(uint32_t layer, size_t row);
+  Attention& attention_of(uint32_t layer) { return c_.local(layer) ? *local_attention_ : attention_; }
   void plan_attention();
   void keep_wanted_rows();
   void norm_rows(const float* weight);
+  void add_product(const PackedMatrix& w, const Buffer& in, const float* bias, const float* post_norm);
   void multiply(std::span<const Product> products);
   void quantize(const ProductRows& rows, size_t n_in);
   void multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows, unsigned worker);
@@ -72,6 +85,7 @@ class Forward {
   const Kernels& kernels_;
   WorkerPool& pool_;
   Attention attention_;
+  std::optional<Attention> local_attention_;  // of layers with a window
   uint32_t max_rows_;
   Arena arena_;
   Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
@@ -79,8 +93,7 @@ class Forward {
   ActivationBlock* bytes_ = nullptr;  // a product's inputs, when its weights are integers
   size_t bytes_stride_ = 0;           // blocks
   std::byte* unpacked_ = nullptr;     // one worker's unpacked weights after the other's
-  std::vector<float> turns_;          // angles of the first positions
-  std::vector<float> far_turns_;      // and of the rows of this pass that lie beyond them
+  std::vector<Angles> angles_;        // of layers without a window, and with one if that differs
   uint32_t near_positions_ = 0;
 
   // Of the pass that is running.

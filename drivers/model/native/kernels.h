@@ -53,7 +53,7 @@ struct Kernels {
   const Int8Kernels* int8 = nullptr;
   // Groups [first, last) of the product with a matrix of plain numbers.
   void (*product)(const PackedMatrix& w, size_t first, size_t last, const ProductRows& rows);
-  // Turns the first n_rot of each head's elements by the angles in `turn` (see rope_table).
+  // Turns the first n_rot of each head's elements by the angles in `turn` (see Rope::turn).
   void (*rope)(float* x, size_t heads, size_t head_dim, size_t n_rot, const float* turn, bool neox);
   // y = x / sqrt(mean(x²) + eps) × w
   void (*rms_norm)(const float* x, const float* w, float* y, size_t n, float eps);

@@ -1,4 +1,4 @@
-// The native model driver: llama and qwen2 models out of GGUF files, computed on this machine's processor.
+// The native model driver: decoders (see config.h) out of GGUF files, computed on this machine's processor.
 //
 // Ownership: the model owns its file's mapping, its weights and its worker threads; bytes given as a span are
 // borrowed and outlive it. Threads, lifetime: as drivers/api/model.h. Errors: EIO_, EPARSE_ (the file; names

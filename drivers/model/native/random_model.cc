@@ -19,6 +19,7 @@ namespace {
 
 constexpr int32_t kNormalToken = 1, kControlToken = 3;
 constexpr uint32_t kEndOfText = 259;
+constexpr uint32_t kGemma3Window = 512;
 
 class Random {
  public:
@@ -92,8 +93,9 @@ class Maker {
     matrix("token_embd.weight", o_.embedding_type, o_.n_embd, o_.n_vocab, 1.0f);
     for (uint32_t i = 0; i < o_.n_layers; ++i) layer(fmt::format("blk.{}.", i));
     vector("output_norm.weight", o_.n_embd, 1.0f, 0.1f);
-    if (!o_.tied) matrix("output.weight", o_.output_type.value_or(o_.type), o_.n_embd, o_.n_vocab, 1.0f);
-    if (o_.rope_factors) vector("rope_freqs.weight", o_.head_dim / 2, 2.0f, 0.2f);
+    if (!o_.tied && !o_.architecture.starts_with("gemma"))  // theirs always is
+      matrix("output.weight", o_.output_type.value_or(o_.type), o_.n_embd, o_.n_vocab, 1.0f);
+    if (o_.rope_factors) rope_factors();
     return writer_.finish();
   }
 
@@ -114,9 +116,13 @@ class Maker {
     writer_.float32(p + "rope.freq_base", o_.rope_base);
     writer_.float32(p + "attention.layer_norm_rms_epsilon", 1e-5f);
     if (o_.rope_scale_factor > 0) {
-      writer_.string(p + "rope.scaling.type", "linear");
+      writer_.string(p + "rope.scaling.type", o_.rope_scaling);
       writer_.float32(p + "rope.scaling.factor", o_.rope_scale_factor);
     }
+    if (o_.rope_original_context > 0)
+      writer_.uint32(p + "rope.scaling.original_context_length", o_.rope_original_context);
+    if (o_.window > 0 || o_.architecture == "gemma3")
+      writer_.uint32(p + "attention.sliding_window", o_.window > 0 ? o_.window : kGemma3Window);
   }
 
   void vocabulary() {
@@ -131,21 +137,41 @@ class Maker {
     writer_.boolean("tokenizer.ggml.add_bos_token", true);
   }
 
+  void rope_factors() {
+    if (o_.architecture != "phi3") return vector("rope_freqs.weight", o_.head_dim / 2, 2.0f, 0.2f);
+    vector("rope_factors_long.weight", o_.head_dim / 2, 8.0f, 0.2f);
+    vector("rope_factors_short.weight", o_.head_dim / 2, 2.0f, 0.2f);
+  }
+
   void layer(const std::string& p) {
+    const std::string& a = o_.architecture;
+    const bool phi = a == "phi3";
     const uint32_t q = o_.n_heads * o_.head_dim, kv = o_.n_kv_heads * o_.head_dim;
     vector(p + "attn_norm.weight", o_.n_embd, 1.0f, 0.1f);
-    matrix(p + "attn_q.weight", o_.type, o_.n_embd, q, 1.0f);
-    matrix(p + "attn_k.weight", o_.type, o_.n_embd, kv, 1.0f);
-    matrix(p + "attn_v.weight", o_.type, o_.n_embd, kv, 1.0f);
-    if (o_.architecture == "qwen2") {
+    if (phi) {
+      matrix(p + "attn_qkv.weight", o_.type, o_.n_embd, q + 2 * kv, 1.0f);
+    } else {
+      matrix(p + "attn_q.weight", o_.type, o_.n_embd, q, 1.0f);
+      matrix(p + "attn_k.weight", o_.type, o_.n_embd, kv, 1.0f);
+      matrix(p + "attn_v.weight", o_.type, o_.n_embd, kv, 1.0f);
+    }
+    if (a == "qwen3" || a == "gemma3") {
+      vector(p + "attn_q_norm.weight", o_.head_dim, 1.0f, 0.1f);
+      vector(p + "attn_k_norm.weight", o_.head_dim, 1.0f, 0.1f);
+    }
+    if (a == "gemma2" || a == "gemma3") {
+      vector(p + "post_attention_norm.weight", o_.n_embd, 1.0f, 0.1f);
+      vector(p + "post_ffw_norm.weight", o_.n_embd, 1.0f, 0.1f);
+    }
+    if (a == "qwen2") {
       vector(p + "attn_q.bias", q, 0.0f, 0.5f);
       vector(p + "attn_k.bias", kv, 0.0f, 0.5f);
       vector(p + "attn_v.bias", kv, 0.0f, 0.5f);
     }
     matrix(p + "attn_output.weight", o_.type, q, o_.n_embd, 0.5f);
     vector(p + "ffn_norm.weight", o_.n_embd, 1.0f, 0.1f);
-    matrix(p + "ffn_gate.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
-    matrix(p + "ffn_up.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
+    if (!phi) matrix(p + "ffn_gate.weight", o_.type, o_.n_embd, o_.n_ff, 1.0f);
+    matrix(p + "ffn_up.weight", o_.type, o_.n_embd, phi ? 2 * o_.n_ff : o_.n_ff, 1.0f);
     matrix(p + "ffn_down.weight", o_.down_type.value_or(o_.type), o_.n_ff, o_.n_embd, 0.5f);
   }
 

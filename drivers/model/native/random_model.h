@@ -27,9 +27,12 @@ struct RandomModelOptions {
   uint32_t n_vocab = 264;  // at least kByteVocabulary
   uint32_t context_length = 2048;
   float rope_base = 10000.0f;
-  float rope_scale_factor = 0;  // 0: no rope scaling; else positions are divided by it
-  bool tied = false;            // the output is the embedding
-  bool rope_factors = false;    // a rope_freqs.weight tensor
+  std::string rope_scaling = "linear";
+  float rope_scale_factor = 0;         // 0: no rope scaling
+  uint32_t rope_original_context = 0;  // 0: not said
+  bool tied = false;                   // the output is the embedding
+  bool rope_factors = false;           // a tensor of factors
+  uint32_t window = 0;                 // 0: as the architecture has it, which may be none
   GgmlType type = GgmlType::kF16;
   std::optional<GgmlType> down_type{};    // of the feed-forward's last matrix, if another
   std::optional<GgmlType> output_type{};  // of the output's, if another

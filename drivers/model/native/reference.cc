@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numbers>
 
 #include "drivers/model/native/int8_product.h"
 #include "drivers/model/native/pack.h"
@@ -40,6 +41,14 @@ std::vector<float> in_bytes(const std::vector<float>& x) {
   return out;
 }
 
+float capped(float x, float cap) { return cap > 0 ? cap * std::tanh(x / cap) : x; }
+
+float activated(float x, Activation activation) {
+  if (activation == Activation::kSilu) return x / (1.0f + std::exp(-x));
+  const float slope = std::sqrt(2.0f / std::numbers::pi_v<float>);
+  return 0.5f * x * (1.0f + std::tanh(slope * (x + 0.044715f * x * x * x)));
+}
+
 }  // namespace
 
 Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
@@ -54,7 +63,12 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
   m.embedding_ = TRY(table("token_embd.weight", c.n_embd));
   m.output_ = file.find_tensor("output.weight") ? TRY(table("output.weight", c.n_embd)) : m.embedding_;
   m.output_norm_ = TRY(floats(file, "output_norm.weight"));
-  m.rope_factors_ = TRY(floats_or_none(file, "rope_freqs.weight"));
+  m.rope_ = Rope(c.rope, c.n_rot, c.rope_neox, TRY(read_rope_factors(file, c)));
+  m.local_rope_ = c.local_rope == c.rope ? m.rope_ : Rope(c.local_rope, c.n_rot, c.rope_neox, {});
+  const auto rows = [](Table& from, size_t first, size_t n) {  // of a tensor that holds several matrices
+    const auto at = from.values.begin() + static_cast<ptrdiff_t>(first * from.n_in);
+    return Table{from.n_in, from.quantized_inputs, Vector(at, at + static_cast<ptrdiff_t>(n * from.n_in))};
+  };
   for (uint32_t i = 0; i < c.n_layers; ++i) {
     const std::string p = fmt::format("blk.{}.", i);
     Layer l;
@@ -64,12 +78,28 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
     l.k_bias = TRY(floats_or_none(file, p + "attn_k.bias"));
     l.v_bias = TRY(floats_or_none(file, p + "attn_v.bias"));
     l.o_bias = TRY(floats_or_none(file, p + "attn_output.bias"));
-    l.q = TRY(table(p + "attn_q.weight", c.n_embd));
-    l.k = TRY(table(p + "attn_k.weight", c.n_embd));
-    l.v = TRY(table(p + "attn_v.weight", c.n_embd));
+    l.q_norm = TRY(floats_or_none(file, p + "attn_q_norm.weight"));
+    l.k_norm = TRY(floats_or_none(file, p + "attn_k_norm.weight"));
+    l.attn_post_norm = TRY(floats_or_none(file, p + "post_attention_norm.weight"));
+    l.ffn_post_norm = TRY(floats_or_none(file, p + "post_ffw_norm.weight"));
+    if (file.find_tensor(p + "attn_qkv.weight")) {
+      Table qkv = TRY(table(p + "attn_qkv.weight", c.n_embd));
+      l.q = rows(qkv, 0, c.q_size());
+      l.k = rows(qkv, c.q_size(), c.kv_size());
+      l.v = rows(qkv, c.q_size() + c.kv_size(), c.kv_size());
+    } else {
+      l.q = TRY(table(p + "attn_q.weight", c.n_embd));
+      l.k = TRY(table(p + "attn_k.weight", c.n_embd));
+      l.v = TRY(table(p + "attn_v.weight", c.n_embd));
+    }
     l.o = TRY(table(p + "attn_output.weight", c.q_size()));
-    l.gate = TRY(table(p + "ffn_gate.weight", c.n_embd));
     l.up = TRY(table(p + "ffn_up.weight", c.n_embd));
+    if (c.fused_gate) {
+      l.gate = rows(l.up, 0, c.n_ff);
+      l.up = rows(l.up, c.n_ff, c.n_ff);
+    } else {
+      l.gate = TRY(table(p + "ffn_gate.weight", c.n_embd));
+    }
     l.down = TRY(table(p + "ffn_down.weight", c.n_ff));
     m.layers_.push_back(std::move(l));
   }
@@ -102,14 +132,13 @@ Reference::Vector Reference::norm(const Vector& x, const Vector& weight) const {
   return y;
 }
 
-void Reference::turn(Vector& x, uint32_t heads) const {
+void Reference::turn(Vector& x, uint32_t heads, const Rope& rope) const {
   const uint32_t half = config_.n_rot / 2;
   for (uint32_t h = 0; h < heads; ++h)
     for (uint32_t i = 0; i < half; ++i) {
-      double frequency = std::pow(config_.rope_base, -2.0 * i / config_.n_rot);
-      if (!rope_factors_.empty()) frequency /= static_cast<double>(rope_factors_[i]);
-      const double angle = position_ * config_.rope_scale * frequency;
-      const auto cosine = static_cast<float>(std::cos(angle)), sine = static_cast<float>(std::sin(angle));
+      const double angle = position_ * rope.frequencies()[i];
+      const auto cosine = static_cast<float>(std::cos(angle) * rope.magnitude());
+      const auto sine = static_cast<float>(std::sin(angle) * rope.magnitude());
       float& a = x[h * config_.head_dim + (config_.rope_neox ? i : 2 * i)];
       float& b = x[h * config_.head_dim + (config_.rope_neox ? i + half : 2 * i + 1)];
       const float old_a = a;
@@ -118,21 +147,31 @@ void Reference::turn(Vector& x, uint32_t heads) const {
     }
 }
 
-Reference::Vector Reference::attend(const Layer& l, const Vector& q) const {
+void Reference::norm_heads(Vector& x, const Vector& weight) const {
+  for (size_t at = 0; !weight.empty() && at < x.size(); at += weight.size()) {
+    const auto head = x.begin() + static_cast<ptrdiff_t>(at);
+    std::ranges::copy(norm(Vector(head, head + static_cast<ptrdiff_t>(weight.size())), weight), head);
+  }
+}
+
+Reference::Vector Reference::attend(const Layer& l, const Vector& q, uint32_t window) const {
   const uint32_t dim = config_.head_dim;
+  const float scale =
+      config_.attention_scale > 0 ? config_.attention_scale : 1 / std::sqrt(static_cast<float>(dim));
+  const size_t first = window > 0 && l.keys.size() > window ? l.keys.size() - window : 0;
   Vector out(q.size());
   for (uint32_t h = 0; h < config_.n_heads; ++h) {
     const uint32_t kv = h / (config_.n_heads / config_.n_kv_heads) * dim;
-    Vector scores(l.keys.size());
+    Vector scores(l.keys.size() - first);
     for (size_t t = 0; t < scores.size(); ++t) {
-      for (uint32_t d = 0; d < dim; ++d) scores[t] += q[h * dim + d] * l.keys[t][kv + d];
-      scores[t] /= std::sqrt(static_cast<float>(dim));
+      for (uint32_t d = 0; d < dim; ++d) scores[t] += q[h * dim + d] * l.keys[first + t][kv + d];
+      scores[t] = capped(scores[t] * scale, config_.attention_cap);
     }
     const float peak = *std::ranges::max_element(scores);
     float sum = 0;
     for (float& s : scores) sum += s = std::exp(s - peak);
     for (size_t t = 0; t < scores.size(); ++t)
-      for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] / sum * l.values[t][kv + d];
+      for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] / sum * l.values[first + t][kv + d];
   }
   return out;
 }
@@ -146,23 +185,32 @@ std::vector<float> Reference::next(Token token) {
     for (float& f : v) f = f16_to_f32(f32_to_f16(f));
     return v;
   };
-  for (Layer& l : layers_) {
+  for (float& v : x) v *= c.embedding_scale;
+  for (uint32_t i = 0; i < c.n_layers; ++i) {
+    Layer& l = layers_[i];
+    const Rope& rope = c.local(i) ? local_rope_ : rope_;
     const Vector h = norm(x, l.attn_norm);
     Vector q = apply(l.q, h, l.q_bias), k = apply(l.k, h, l.k_bias);
-    turn(q, c.n_heads);
-    turn(k, c.n_kv_heads);
+    norm_heads(q, l.q_norm);
+    norm_heads(k, l.k_norm);
+    turn(q, c.n_heads, rope);
+    turn(k, c.n_kv_heads, rope);
     l.keys.push_back(as_half(k));
     l.values.push_back(as_half(apply(l.v, h, l.v_bias)));
-    add(apply(l.o, attend(l, q), l.o_bias));
+    const Vector o = apply(l.o, attend(l, q, c.local(i) ? c.window : 0), l.o_bias);
+    add(l.attn_post_norm.empty() ? o : norm(o, l.attn_post_norm));
     const Vector g = norm(x, l.ffn_norm);
     Vector gate = apply(l.gate, g, {});
     const Vector up = apply(l.up, g, {});
-    for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
-    add(apply(l.down, gate, {}));
+    for (size_t n = 0; n < gate.size(); ++n) gate[n] = activated(gate[n], c.activation) * up[n];
+    const Vector down = apply(l.down, gate, {});
+    add(l.ffn_post_norm.empty() ? down : norm(down, l.ffn_post_norm));
   }
   ++position_;
   hidden_ = norm(x, output_norm_);
-  return apply(output_, hidden_, {});
+  Vector logits = apply(output_, hidden_, {});
+  for (float& v : logits) v = capped(v, c.logit_cap);
+  return logits;
 }
 
 }  // namespace phios

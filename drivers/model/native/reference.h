@@ -36,18 +36,21 @@ class Reference {
   };
   struct Layer {
     Vector attn_norm, ffn_norm, q_bias, k_bias, v_bias, o_bias;
+    Vector q_norm, k_norm, attn_post_norm, ffn_post_norm;  // or empty
     Table q, k, v, o, gate, up, down;
     std::vector<Vector> keys, values;  // of each position, as halves hold them
   };
 
   Vector apply(const Table& table, const Vector& x, const Vector& bias) const;
   Vector norm(const Vector& x, const Vector& weight) const;
-  void turn(Vector& x, uint32_t heads) const;
-  Vector attend(const Layer& layer, const Vector& q) const;
+  void norm_heads(Vector& x, const Vector& weight) const;
+  void turn(Vector& x, uint32_t heads, const Rope& rope) const;
+  Vector attend(const Layer& layer, const Vector& q, uint32_t window) const;
 
   ModelConfig config_;
   Table embedding_, output_;
-  Vector output_norm_, rope_factors_, hidden_;
+  Vector output_norm_, hidden_;
+  Rope rope_, local_rope_;
   std::vector<Layer> layers_;
   uint32_t position_ = 0;
 };

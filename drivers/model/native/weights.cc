@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -86,7 +87,7 @@ class Weights::Loader {
                                                   file_.tensors().size()));
     out_.layers_.resize(c_.n_layers);
     TRY(find_all());
-    TRY(read_rope_factors());
+    TRY(make_ropes());
     for (const GgufTensor& t : file_.tensors()) out_.parameters_ += t.elements;
     place_all();
     return {};
@@ -94,7 +95,7 @@ class Weights::Loader {
 
  private:
   struct Found {
-    const GgufTensor* tensor;
+    GgufTensor tensor;
     PackedMatrix* matrix;  // either
     const float** vector;  // or
   };
@@ -111,36 +112,77 @@ class Weights::Loader {
   }
 
   Status matrix(const std::string& name, uint64_t n_in, uint64_t n_out, PackedMatrix& m) {
-    found_.push_back({TRY(need(name, n_in, n_out)), &m, nullptr});
+    found_.push_back({*TRY(need(name, n_in, n_out)), &m, nullptr});
     return {};
   }
   Status vector(const std::string& name, uint64_t n, const float*& v) {
-    found_.push_back({TRY(need(name, n, 1)), nullptr, &v});
+    found_.push_back({*TRY(need(name, n, 1)), nullptr, &v});
     return {};
   }
   Status vector_if_there(const std::string& name, uint64_t n, const float*& v) {
     return file_.find_tensor(name) ? vector(name, n, v) : Status{};
   }
 
+  Status vector_if(bool needed, const std::string& name, uint64_t n, const float*& v) {
+    return needed ? vector(name, n, v) : vector_if_there(name, n, v);
+  }
+  // Matrices of the same inputs that a file holds one below the other.
+  struct Part {
+    uint64_t n_out;
+    PackedMatrix* matrix;
+  };
+  Status stacked(const std::string& name, uint64_t n_in, std::initializer_list<Part> parts) {
+    uint64_t n_out = 0;
+    for (const Part& p : parts) n_out += p.n_out;
+    GgufTensor rest = *TRY(need(name, n_in, n_out));
+    const size_t row_bytes = rest.data.size() / n_out;
+    for (const Part& p : parts) {
+      GgufTensor part = rest;
+      part.shape[1] = p.n_out;
+      part.elements = n_in * p.n_out;
+      part.data = rest.data.first(row_bytes * p.n_out);
+      rest.data = rest.data.subspan(row_bytes * p.n_out);
+      found_.push_back({part, p.matrix, nullptr});
+    }
+    return {};
+  }
+
+  Status find_attention(const std::string& p, LayerWeights& l) {
+    if (file_.find_tensor(p + "attn_qkv.weight")) {
+      TRY(stacked(p + "attn_qkv.weight", c_.n_embd,
+                  {{c_.q_size(), &l.q}, {c_.kv_size(), &l.k}, {c_.kv_size(), &l.v}}));
+    } else {
+      TRY(matrix(p + "attn_q.weight", c_.n_embd, c_.q_size(), l.q));
+      TRY(matrix(p + "attn_k.weight", c_.n_embd, c_.kv_size(), l.k));
+      TRY(matrix(p + "attn_v.weight", c_.n_embd, c_.kv_size(), l.v));
+    }
+    TRY(vector_if(c_.qkv_bias, p + "attn_q.bias", c_.q_size(), l.q_bias));
+    TRY(vector_if(c_.qkv_bias, p + "attn_k.bias", c_.kv_size(), l.k_bias));
+    TRY(vector_if(c_.qkv_bias, p + "attn_v.bias", c_.kv_size(), l.v_bias));
+    if (c_.qk_norm) {
+      TRY(vector(p + "attn_q_norm.weight", c_.head_dim, l.q_norm));
+      TRY(vector(p + "attn_k_norm.weight", c_.head_dim, l.k_norm));
+    }
+    TRY(matrix(p + "attn_output.weight", c_.q_size(), c_.n_embd, l.o));
+    return vector_if_there(p + "attn_output.bias", c_.n_embd, l.o_bias);
+  }
+
   Status find_layer(uint32_t index) {
     LayerWeights& l = out_.layers_[index];
     const std::string p = fmt::format("blk.{}.", index);
-    const bool needs_bias = c_.architecture == "qwen2";
     TRY(vector(p + "attn_norm.weight", c_.n_embd, l.attn_norm));
-    TRY(matrix(p + "attn_q.weight", c_.n_embd, c_.q_size(), l.q));
-    TRY(matrix(p + "attn_k.weight", c_.n_embd, c_.kv_size(), l.k));
-    TRY(matrix(p + "attn_v.weight", c_.n_embd, c_.kv_size(), l.v));
-    TRY(needs_bias ? vector(p + "attn_q.bias", c_.q_size(), l.q_bias)
-                   : vector_if_there(p + "attn_q.bias", c_.q_size(), l.q_bias));
-    TRY(needs_bias ? vector(p + "attn_k.bias", c_.kv_size(), l.k_bias)
-                   : vector_if_there(p + "attn_k.bias", c_.kv_size(), l.k_bias));
-    TRY(needs_bias ? vector(p + "attn_v.bias", c_.kv_size(), l.v_bias)
-                   : vector_if_there(p + "attn_v.bias", c_.kv_size(), l.v_bias));
-    TRY(matrix(p + "attn_output.weight", c_.q_size(), c_.n_embd, l.o));
-    TRY(vector_if_there(p + "attn_output.bias", c_.n_embd, l.o_bias));
+    TRY(find_attention(p, l));
     TRY(vector(p + "ffn_norm.weight", c_.n_embd, l.ffn_norm));
-    TRY(matrix(p + "ffn_gate.weight", c_.n_embd, c_.n_ff, l.gate));
-    TRY(matrix(p + "ffn_up.weight", c_.n_embd, c_.n_ff, l.up));
+    if (c_.post_norms) {
+      TRY(vector(p + "post_attention_norm.weight", c_.n_embd, l.attn_post_norm));
+      TRY(vector(p + "post_ffw_norm.weight", c_.n_embd, l.ffn_post_norm));
+    }
+    if (c_.fused_gate) {
+      TRY(stacked(p + "ffn_up.weight", c_.n_embd, {{c_.n_ff, &l.gate}, {c_.n_ff, &l.up}}));
+    } else {
+      TRY(matrix(p + "ffn_gate.weight", c_.n_embd, c_.n_ff, l.gate));
+      TRY(matrix(p + "ffn_up.weight", c_.n_embd, c_.n_ff, l.up));
+    }
     return matrix(p + "ffn_down.weight", c_.n_ff, c_.n_embd, l.down);
   }
 
@@ -152,8 +194,8 @@ class Weights::Loader {
     TRY(matrix(tied ? "token_embd.weight" : "output.weight", c_.n_embd, c_.n_vocab, out_.output_));
     size_t bytes = embedding_rows_bytes();
     for (const Found& f : found_)
-      bytes += Arena::padded(f.vector ? round_up(f.tensor->elements, kLanes) * sizeof(float)
-                                      : packed_bytes(*f.tensor));
+      bytes += Arena::padded(f.vector ? round_up(f.tensor.elements, kLanes) * sizeof(float)
+                                      : packed_bytes(f.tensor));
     out_.arena_ = TRY(Arena::create(bytes));
     return {};
   }
@@ -163,14 +205,11 @@ class Weights::Loader {
     return bytes <= kEmbeddingRowsMax ? bytes : 0;
   }
 
-  Status read_rope_factors() {
-    if (!file_.find_tensor("rope_freqs.weight")) return {};
-    const GgufTensor* t = TRY(need("rope_freqs.weight", c_.n_rot / 2, 1));
-    out_.rope_factors_.resize(t->elements);
-    dequantize(t->type, t->data, out_.rope_factors_);
-    for (const float f : out_.rope_factors_)
-      if (!(f > 0))
-        return fail(ErrorCode::EPARSE_, file_.name() + ": rope_freqs.weight: a factor is not above 0");
+  Status make_ropes() {
+    const std::vector<float> factors = TRY(read_rope_factors(file_, c_));
+    out_.rope_ = Rope(c_.rope, c_.n_rot, c_.rope_neox, factors);
+    out_.local_rope_ =
+        c_.local_rope == c_.rope ? out_.rope_ : Rope(c_.local_rope, c_.n_rot, c_.rope_neox, {});
     return {};
   }
 
@@ -183,13 +222,13 @@ class Weights::Loader {
   }
 
   void place_vector(const Found& f) {
-    auto* v = static_cast<float*>(out_.arena_.take(round_up(f.tensor->elements, kLanes) * sizeof(float)));
-    dequantize(f.tensor->type, f.tensor->data, {v, f.tensor->elements});
+    auto* v = static_cast<float*>(out_.arena_.take(round_up(f.tensor.elements, kLanes) * sizeof(float)));
+    dequantize(f.tensor.type, f.tensor.data, {v, f.tensor.elements});
     *f.vector = v;
   }
 
   void place_matrix(const Found& f) {
-    *f.matrix = pack_matrix(*f.tensor, out_.arena_.take(packed_bytes(*f.tensor)));
+    *f.matrix = pack_matrix(f.tensor, out_.arena_.take(packed_bytes(f.tensor)));
   }
 
   const Gguf& file_;
@@ -210,6 +249,8 @@ void Weights::embed(int32_t token, float* out) const {
     std::memcpy(out, embedding_rows_ + row * config_.n_embd, config_.n_embd * sizeof(float));
   else
     dequantize_row(*embedding_, row, {out, config_.n_embd});
+  if (config_.embedding_scale == 1.0f) return;
+  for (uint32_t i = 0; i < config_.n_embd; ++i) out[i] *= config_.embedding_scale;
 }
 
 uint64_t hash_weights(const Gguf& file) {

@@ -41,6 +41,10 @@ struct LayerWeights {
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
   const float* o_bias = nullptr;
+  const float* q_norm = nullptr;  // [head_dim], nullptr: queries and keys are not normed
+  const float* k_norm = nullptr;
+  const float* attn_post_norm = nullptr;  // nullptr: what is added is not normed
+  const float* ffn_post_norm = nullptr;
   PackedMatrix q, k, v, o, gate, up, down;
 };
 
@@ -52,10 +56,10 @@ class Weights {
   const std::vector<LayerWeights>& layers() const { return layers_; }
   const PackedMatrix& output() const { return output_; }
   const float* output_norm() const { return output_norm_; }
-  std::span<const float> rope_factors() const { return rope_factors_; }
+  const Rope& rope(bool local) const { return local ? local_rope_ : rope_; }
   uint64_t parameters() const { return parameters_; }
   size_t bytes() const { return arena_.size(); }  // packed
-  // The token's embedding; out: n_embd floats.
+  // The token's embedding, scaled; out: n_embd floats.
   void embed(int32_t token, float* out) const;
 
  private:
@@ -67,7 +71,7 @@ class Weights {
   const float* output_norm_ = nullptr;
   const float* embedding_rows_ = nullptr;  // [n_vocab][n_embd], when small
   const GgufTensor* embedding_ = nullptr;
-  std::vector<float> rope_factors_;
+  Rope rope_, local_rope_;
   uint64_t parameters_ = 0;
 };
 

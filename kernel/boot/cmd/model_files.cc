@@ -39,6 +39,9 @@ struct RandomOptions {
   std::string architecture = "llama", shape, type = "f16", embedding_type, output_type, out;
   uint64_t seed = 1;
   bool tied = false;
+  std::string rope_scaling;
+  float rope_factor = 4;
+  bool rope_factors = false;
 };
 
 struct ShapeKey {
@@ -53,6 +56,7 @@ constexpr ShapeKey kShapeKeys[] = {{"embd", &RandomModelOptions::n_embd, ModelCo
                                    {"head_dim", &RandomModelOptions::head_dim, ModelConfig::kHeadDimMax},
                                    {"ff", &RandomModelOptions::n_ff, ModelConfig::kFeedForwardMax},
                                    {"vocab", &RandomModelOptions::n_vocab, 1u << 20},
+                                   {"window", &RandomModelOptions::window, PHI_CONTEXT_MAX},
                                    {"context", &RandomModelOptions::context_length, PHI_CONTEXT_MAX}};
 
 // "embd=1024,layers=24,…" into options; what is not named stays, heads share the embedding's length, and keys
@@ -68,7 +72,7 @@ Status read_shape(std::string_view shape, RandomModelOptions& options) {
     if (key == std::end(kShapeKeys))
       return fail(ErrorCode::EINVAL_,
                   fmt::format("--shape: \"{}\" is not one of embd, layers, heads, kv_heads, "
-                              "head_dim, ff, vocab, context",
+                              "head_dim, ff, vocab, window, context",
                               name));
     const std::string_view digits = part.substr(std::min(equals + 1, part.size()));
     uint32_t value = 0;
@@ -108,15 +112,24 @@ Status check_shape(const RandomModelOptions& o) {
 }
 
 Result<int> random(const RandomOptions& options) {
-  if (options.architecture != "llama" && options.architecture != "qwen2")
-    return fail(ErrorCode::EINVAL_, fmt::format("--arch {}: llama or qwen2", options.architecture));
+  if (const auto known = decoder_architectures();
+      std::ranges::find(known, options.architecture) == known.end())
+    return fail(ErrorCode::EINVAL_,
+                fmt::format("--arch {}: {} are known", options.architecture, fmt::join(known, ", ")));
   RandomModelOptions o{.architecture = options.architecture};
   o.type = TRY(type_of(options.type));
   o.embedding_type = options.embedding_type.empty() ? o.type : TRY(type_of(options.embedding_type));
   if (!options.output_type.empty()) o.output_type = TRY(type_of(options.output_type));
   o.seed = options.seed;
   o.tied = options.tied;
+  o.rope_factors = options.rope_factors;
   TRY(read_shape(options.shape, o));
+  if (!options.rope_scaling.empty()) {
+    o.rope_scaling = options.rope_scaling;
+    o.rope_scale_factor = options.rope_factor;
+    o.rope_original_context =
+        std::max(1u, static_cast<uint32_t>(static_cast<float>(o.context_length) / options.rope_factor));
+  }
   TRY(check_shape(o));
   TRY(write_file(options.out, make_random_model(o)));
   return 0;
@@ -171,15 +184,20 @@ Result<int> quantize_model(const QuantizeOptions& options) {
 void add_model_file_commands(CLI::App& model, CommandContext& context) {
   auto r = std::make_shared<RandomOptions>();
   CLI::App* command = model.add_subcommand("random", "write a file of random weights in a given shape");
-  command->add_option("--arch", r->architecture, "llama or qwen2")->capture_default_str();
+  command->add_option("--arch", r->architecture, "llama, qwen2, qwen3, gemma, gemma2, gemma3 or phi3")
+      ->capture_default_str();
   command->add_option(
       "--shape", r->shape,
       "embd=1024,layers=24,heads=16,kv_heads=4,ff=4096,vocab=50257,context=16384, or some of them "
-      "(else phi-nano's); head_dim too");
+      "(else phi-nano's); head_dim and window too");
   command->add_option("--type", r->type, "of the matrices")->capture_default_str();
   command->add_option("--embedding-type", r->embedding_type, "of the embedding, if another");
   command->add_option("--output-type", r->output_type, "of the output, if another");
   command->add_flag("--tied", r->tied, "the output is the embedding");
+  command->add_option("--rope-scaling", r->rope_scaling, "linear or yarn")
+      ->check(CLI::IsMember({"linear", "yarn"}));
+  command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
+  command->add_flag("--rope-factors", r->rope_factors, "a tensor of factors, as Llama 3.1 has one");
   command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
   command->add_option("OUT", r->out, "the file")->required();
   command->callback(command_callback(context, [r] { return random(*r); }));

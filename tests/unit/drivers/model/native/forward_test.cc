@@ -28,6 +28,8 @@ RandomModelOptions small(std::string architecture, GgmlType type) {
                        .embedding_type = type};
   // q_size is n_in of the output projection: a multiple of the K types' blocks.
   if (type == GgmlType::kQ4_K || type == GgmlType::kQ5_K || type == GgmlType::kQ6_K) o.head_dim = 64;
+  if (o.architecture == "gemma2" || o.architecture == "gemma3" || o.architecture == "phi3") o.window = 21;
+  if (o.architecture == "gemma3") o.n_layers = 6;  // the last one sees all
   return o;
 }
 
@@ -142,8 +144,13 @@ std::string case_name(const testing::TestParamInfo<EveryType::ParamType>& info) 
 }
 
 INSTANTIATE_TEST_SUITE_P(Forward, EveryPlainType,
-                         testing::Combine(testing::Values("llama", "qwen2"),
+                         testing::Combine(testing::Values("llama", "qwen2", "qwen3", "gemma", "gemma2",
+                                                          "gemma3", "phi3"),
                                           testing::Values(GgmlType::kF32, GgmlType::kF16, GgmlType::kBF16)),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(ForwardOfOtherFamilies, EveryBlockType,
+                         testing::Combine(testing::Values("qwen3", "gemma2", "gemma3", "phi3"),
+                                          testing::Values(GgmlType::kQ8_0, GgmlType::kQ4_K)),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Forward, EveryBlockType,
                          testing::Combine(testing::Values("llama", "qwen2"),
@@ -169,9 +176,32 @@ TEST(Forward, TiedEmbeddingsRopeScalingAndRopeFactorsAgreeWithTheReference) {
   }
 }
 
+TEST(Forward, YarnAndLongRopeAgreeWithTheReference) {
+  for (const char* architecture : {"llama", "qwen3", "phi3", "gemma3"}) {
+    RandomModelOptions options = small(architecture, GgmlType::kF32);
+    options.rope_scaling = "yarn";
+    options.rope_scale_factor = 4;
+    options.rope_original_context = 32;
+    options.rope_factors = options.architecture == "phi3";
+    const std::vector<std::byte> bytes = make_random_model(options);
+    const std::vector<Token> tokens = some_tokens(40, 9);
+    const auto expected = reference_logits(bytes, tokens);
+    auto model = open_native_model(bytes, "random");
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->info().context_length, options.rope_factors ? 32u : 2048u);
+    Sequence sequence((*model)->info().kv, 1);
+    EXPECT_LT(relative_error(run_chunk(**model, sequence, tokens), expected.back()), kTolerance);
+  }
+}
+
 // Every way to cut a sequence into chunks gives the same bits, at page boundaries and within pages.
-TEST(Forward, ChunksDoNotChangeABit) {
-  auto model = open_random(tiny(), {.threads = 2});
+class Chunks : public testing::TestWithParam<const char*> {};
+
+TEST_P(Chunks, DoNotChangeABit) {
+  RandomModelOptions options = tiny();
+  options.architecture = GetParam();
+  options.window = options.architecture == "gemma2" ? 21 : 0;
+  auto model = open_random(options, {.threads = 2});
   const std::vector<Token> tokens = some_tokens(83, 3);
   const std::span all(tokens);
   std::vector<float> whole;
@@ -184,6 +214,8 @@ TEST(Forward, ChunksDoNotChangeABit) {
     EXPECT_EQ(logits, whole) << "chunks of " << chunk;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Forward, Chunks, testing::Values("llama", "gemma2"));
 
 class Batch : public testing::TestWithParam<GgmlType> {};
 
