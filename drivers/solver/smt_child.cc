@@ -65,7 +65,7 @@ std::string complaint(const std::string& output) {
   constexpr std::string_view kError = "(error \"";
   if (const size_t at = output.find(kError); at != std::string::npos) {
     const size_t begin = at + kError.size();
-    const std::string text = output.substr(begin, output.find("\")", begin) - begin);
+    std::string text = output.substr(begin, output.find("\")", begin) - begin);
     unsigned line = 0;
     unsigned column = 0;
     int used = 0;

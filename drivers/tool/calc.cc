@@ -224,7 +224,7 @@ Value Parser::primary() {
   skip_spaces();
   const size_t begin = at_;
   if (accept("(")) {
-    const mpq_class value = TRY(sum());
+    mpq_class value = TRY(sum());
     if (!accept(")")) return error("')' expected", at_);
     return value;
   }

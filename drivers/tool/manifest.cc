@@ -116,7 +116,8 @@ Result<std::vector<std::string>> env_of(const Json& manifest) {
       own_path = own_path || name == "PATH";
     }
   }
-  for (const auto& [name, value] : variables) out.push_back(name + "=" + value);
+  out.reserve(variables.size() + 1);
+  for (const auto& [name, value] : variables) out.push_back(fmt::format("{}={}", name, value));
   if (!own_path) out.emplace_back(kPath);
   return out;
 }

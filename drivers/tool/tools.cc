@@ -75,6 +75,7 @@ class Tools final : public ToolDriver {
   }
   std::vector<ToolInfo> list() const override {
     std::vector<ToolInfo> out;
+    out.reserve(tools_.size());
     for (const Tool& tool : tools_) out.push_back(tool.info);
     return out;
   }

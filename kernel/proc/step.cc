@@ -82,10 +82,10 @@ void Step::trap() {
   decoder_.expect_wait(process_->kernel().call_times().expected(call->spec->number));
   process_->kernel().dispatcher().dispatch(
       process_, std::move(*call), kNever,
-      [this, keep = process_](Outcome outcome) { on_outcome(std::move(outcome)); });
+      [this, keep = process_](const Outcome& outcome) { on_outcome(outcome); });
 }
 
-void Step::on_outcome(Outcome outcome) {
+void Step::on_outcome(const Outcome& outcome) {
   if (process_->told_to_end()) return owner_.on_error({ErrorCode::EINTR_, process_->end_reason()});
   if (outcome.no_return) return owner_.on_no_return();
   const std::string answer = print_reply(outcome.reply);

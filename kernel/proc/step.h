@@ -34,7 +34,7 @@ class Step final : private Decoder::Listener {
   // Computes what waits, for its numbers (kScore, kEmbed) or to have it in the pages (kPrefill).
   void compute(Decoder::Mode mode) { decoder_.start(*this, mode); }
   // The answer of the call that trapped (or that a fork's child is to see).
-  void on_outcome(Outcome outcome);
+  void on_outcome(const Outcome& outcome);
   void signalled(Signal signal);
 
  private:

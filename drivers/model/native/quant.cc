@@ -90,7 +90,8 @@ void unpack(const BlockQ6_K& b, float* y) {
       for (size_t l = 0; l < kBlock; ++l) {
         const int low = (ql[l + quarter % 2 * 32] >> (quarter < 2 ? 0 : 4)) & 15;
         const int high = (qh[l] >> (2 * quarter)) & 3;
-        const float step = d * static_cast<float>(scales[l / 16 + 2 * quarter]);
+        const size_t group = l / 16 + 2 * quarter;
+        const float step = d * static_cast<float>(scales[group]);
         y[part * 128 + quarter * kBlock + l] = step * static_cast<float>((low | (high << 4)) - 32);
       }
   }

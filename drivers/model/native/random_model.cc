@@ -209,6 +209,7 @@ std::vector<std::string> byte_vocabulary(uint32_t n) {
     return (b >= 33 && b < 127) || (b >= 161 && b < 173) || b >= 174;
   };
   std::vector<std::string> tokens;
+  tokens.reserve(n);
   uint32_t stand_in = 256;
   for (uint32_t b = 0; b < 256; ++b) tokens.push_back(utf8(shown_as_itself(b) ? b : stand_in++));
   for (const char* marker : {"<|phi_sys|>", "<|phi_end|>", "<|phi_ret|>", "<|endoftext|>"})

@@ -64,7 +64,12 @@ double fork_us(System& system, uint32_t n) {
   Context context(kernel.decode().frames);
   context.append(std::vector<Token>(n, 'x'), Origin::kPrompt, {});
   if (!context.pages().append(n)) return -1;
-  return time_ns(kernel.env(), 200, [&] { const Context copy = context; }) / 1e3;
+  uint64_t pages = 0;
+  const double ns = time_ns(kernel.env(), 200, [&] {
+    const Context copy = context;
+    pages += copy.pages().pages();
+  });
+  return pages > 0 ? ns / 1e3 : -1;
 }
 
 Result<int> sched(CommandContext context) {

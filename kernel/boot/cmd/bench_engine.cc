@@ -179,6 +179,7 @@ class EngineBench final : private PassTail {
 double read_bandwidth(uint32_t threads) {
   SystemEnv env;
   std::vector<std::vector<uint64_t>> blocks;
+  blocks.reserve(threads);
   for (uint32_t t = 0; t < threads; ++t) blocks.emplace_back(kBandwidthBytes / sizeof(uint64_t), t + 1);
   std::vector<uint64_t> sums(threads);
   double best = 0;
@@ -186,6 +187,7 @@ double read_bandwidth(uint32_t threads) {
     const Nanos began = env.now();
     {
       std::vector<std::jthread> readers;
+      readers.reserve(threads);
       for (uint32_t t = 0; t < threads; ++t)
         readers.emplace_back(
             [&, t] { sums[t] += std::reduce(blocks[t].begin(), blocks[t].end(), uint64_t{0}); });
