@@ -11,6 +11,7 @@
 #include "kernel/boot/system.h"
 #include "kernel/proc/cell_space.h"
 #include "kernel/proc/native_body.h"
+#include "syscalls/codec/grammar.h"
 
 namespace phios {
 
@@ -166,6 +167,17 @@ Result<ProcessRef> start_process(const ProcessRef& parent, const phi_spawn_optio
   return child;
 }
 
+// A form's mistakes show when the program is read, not when a process of it starts.
+Status check_form(const PromptImage& prompt) {
+  if (prompt.form.empty()) return {};
+  GrammarSpec spec;
+  spec.rights = RightSet::all();
+  for (const PromptImage::Section& section : prompt.sections) spec.labels.push_back(section.label);
+  spec.form = prompt.form;
+  TRY(Grammar::compile(spec));
+  return {};
+}
+
 Loader make_loader(const phi_loader& loader) {
   return {loader.kind, loader.suffix,
           [loader](const std::string& name, const std::string& path, std::string text) -> Result<ImageRef> {
@@ -181,6 +193,8 @@ Loader make_loader(const phi_loader& loader) {
               if (status != PHI_OK) return fail(static_cast<ErrorCode>(status), message.c_str());
               if (prompt->sections.empty())
                 return fail(ErrorCode::EPARSE_, fmt::format("{}: a prompt program has a section", path));
+              if (const Status sound = check_form(*prompt); !sound)
+                return fail(sound.error().code, fmt::format("{}: {}", path, sound.error().message));
               image->prompt = std::move(prompt);
               return image;
             }

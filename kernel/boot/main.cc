@@ -1,4 +1,6 @@
 // phios: the command.
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <cstring>
 
@@ -58,6 +60,11 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> rest = app.remaining();
+    if (app.get_subcommands().empty() && !rest.empty() && rest.front()[0] != '-') {
+      fmt::print(stderr, "phios: no command {}; `phios --help` lists them\n", rest.front());
+      return kExitUsage;
+    }
     const int code = app.exit(error);
     return code == 0 ? 0 : kExitUsage;
   }

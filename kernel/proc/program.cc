@@ -39,7 +39,9 @@ Result<bool> parse_choice(std::string_view key, std::string_view value, std::str
 Status PromptImage::set_option(std::string_view key, std::string_view value) {
   if (key == "right") {
     restricts_rights = true;
-    if (!value.empty()) rights.emplace_back(value);
+    if (value.empty()) return {};
+    TRY(RightSet::parse({std::string(value)}));
+    rights.emplace_back(value);
   } else if (key == "form") {
     form.emplace_back(value);
   } else if (key == "stop") {

@@ -63,6 +63,9 @@ std::expected<void, Failure> load(std::string_view text, phi_prompt* out) {
                     fmt::format("{}: {} is no value for it", option.written, option.value));
     }
   }
+  const bool empty = std::all_of(document->sections.begin(), document->sections.end(),
+                                 [](const Section& section) { return section.text.empty(); });
+  if (document->base.empty() && empty) return refuse(PHI_EPARSE_, 1, "the program has no text");
   phi_prompt_base(out, document->base.c_str());
   for (const Section& section : document->sections) {
     phi_prompt_section(out, section.label.c_str(), section.text.c_str());

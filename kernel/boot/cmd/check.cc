@@ -24,22 +24,37 @@ size_t line_of(const std::string& text, size_t at) {
   return 1 + static_cast<size_t>(std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n'));
 }
 
+// A loader's message, "PATH:LINE: what", or "PATH: what", apart.
+Finding located(const std::string& path, std::string message) {
+  size_t line = 1;
+  if (message.starts_with(path + ":")) {
+    message.erase(0, path.size() + 1);
+    size_t digits = 0;
+    while (digits < message.size() && message[digits] >= '0' && message[digits] <= '9') digits++;
+    if (digits > 0 && message.compare(digits, 1, ":") == 0) {
+      line = static_cast<size_t>(std::max(std::atoi(message.c_str()), 1));
+      message.erase(0, digits + 1);
+    }
+    message.erase(0, message.find_first_not_of(' '));
+  }
+  return {line, true, std::move(message)};
+}
+
 // What stands in Lua's `phi` beside the rows of the table.
 const std::set<std::string> kLuaExtras = {"json.encode", "json.decode", "json.null"};
 
-std::vector<Finding> check_lua(const std::string& path, const std::string& text) {
+std::vector<Finding> check_lua(const std::string& text) {
   std::vector<Finding> findings;
   const std::unique_ptr<lua_State, void (*)(lua_State*)> state(luaL_newstate(), lua_close);
-  if (luaL_loadbufferx(state.get(), text.data(), text.size(), ("@" + path).c_str(), "t") != LUA_OK) {
-    const std::string message = lua_tostring(state.get(), -1);
-    const size_t colon = message.find(':', path.size());
-    return {{static_cast<size_t>(std::atoi(message.c_str() + std::min(colon + 1, message.size()))), true,
-             message}};
-  }
+  // Lua would shorten a long path in its message.
+  if (luaL_loadbufferx(state.get(), text.data(), text.size(), "=lua", "t") != LUA_OK)
+    return {located("lua", lua_tostring(state.get(), -1))};
   static const std::regex kCall(R"(\bphi\.([a-z]+)\.([a-z_]+))");
   for (std::sregex_iterator it(text.begin(), text.end(), kCall), end; it != end; ++it) {
     const std::string noun = (*it)[1], verb = (*it)[2];
-    if (find_call_by_name(noun + "_" + verb) || kLuaExtras.contains(noun + "." + verb)) continue;
+    if (find_call_by_name(fmt::format("{}_{}", noun, verb)) ||
+        kLuaExtras.contains(fmt::format("{}.{}", noun, verb)))
+      continue;
     // phi.proc.fork(n, fn) and the like have rows of the same name; what has none is no call.
     findings.push_back({line_of(text, static_cast<size_t>(it->position())), true,
                         fmt::format("phi.{}.{}: no such call", noun, verb)});
@@ -96,11 +111,7 @@ void check_sentence(const std::vector<Sentence>& sentences, const PromptImage& p
 
 Result<std::vector<Finding>> check_prompt(const std::string& path, const std::string& text) {
   const Result<ImageRef> image = make_loader(phi_prompt_loader()).load(path, path, text);
-  if (!image) {
-    const size_t colon = image.error().message.find(':');
-    const int line = colon == std::string::npos ? 0 : std::atoi(image.error().message.c_str() + colon + 1);
-    return std::vector<Finding>{{static_cast<size_t>(std::max(line, 1)), true, image.error().message}};
-  }
+  if (!image) return std::vector<Finding>{located(path, image.error().message)};
   const PromptImage& program = *(*image)->prompt;
   std::vector<Finding> findings;
   GrammarSpec spec;
@@ -139,7 +150,7 @@ Result<std::vector<Finding>> check_program(const std::string& path) {
   if (!in) return fail(ErrorCode::ENOENT_, fmt::format("{}: cannot be read", path));
   if (text.view().size() > PHI_PROGRAM_MAX)
     return fail(ErrorCode::ETOOBIG_, fmt::format("{}: over {} bytes", path, PHI_PROGRAM_MAX));
-  if (path.ends_with(".lua")) return check_lua(path, text.str());
+  if (path.ends_with(".lua")) return check_lua(text.str());
   if (path.ends_with(".md")) return check_prompt(path, text.str());
   return fail(ErrorCode::EINVAL_, fmt::format("{}: a .lua or .md file expected", path));
 }

@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/job.h"
@@ -50,36 +50,76 @@ std::string one_line(std::string text, size_t most) {
   return text;
 }
 
-Result<JobResult> visit(System& system, Job& job, const Stop& stop, size_t number) {
-  constexpr size_t kShown = 100;  // columns of a call or an answer
-  fmt::print("\n{}. {}\n   {}\n", number, stop.kind, one_line(std::string(stop.question), 4 * kShown));
-  std::fflush(stdout);
-  Kernel& kernel = system.kernel();
-  uint64_t cursor = 0, lost = 0;
-  kernel.journal().add_reader();
-  (void)kernel.journal().read(cursor, lost);
-  const TokenCounts before = kernel.ended_counts();
-  const Nanos began = kernel.env().now();
-  const phi_pid pid = TRY(job.start("solve", {std::string(stop.question)}));
-  const auto show = [&] {
-    for (const JournalEntry& e : kernel.journal().read(cursor, lost)) {
+// Shows a question's calls while they are made, or gathers them for its line of JSON.
+class Guide {
+ public:
+  Guide(System& system, Job& job, bool json) : kernel_(system.kernel()), job_(job), json_(json) {
+    kernel_.journal().add_reader();
+    (void)kernel_.journal().read(cursor_, lost_);
+  }
+  ~Guide() { kernel_.journal().drop_reader(); }
+
+  Result<bool> visit(const Stop& stop, size_t number) {
+    if (!json_)
+      fmt::print("\n{}. {}\n   {}\n", number, stop.kind, one_line(std::string(stop.question), 4 * kShown));
+    std::fflush(stdout);
+    calls_ = nlohmann::json::array();
+    const TokenCounts before = kernel_.ended_counts();
+    const Nanos began = kernel_.env().now();
+    const phi_pid pid = TRY(job_.start("solve", {std::string(stop.question)}));
+    const JobResult result = TRY(job_.wait(pid, [this] { show_calls(); }));
+    show_calls();
+    TokenCounts spent = kernel_.ended_counts();
+    spent.forwarded -= before.forwarded;
+    spent.generated -= before.generated;
+    spent.reused -= before.reused;
+    show_result(stop, result, spent, (kernel_.env().now() - began) / kMillisecond);
+    return result.error.empty();
+  }
+
+ private:
+  static constexpr size_t kShown = 100;  // columns of a call or an answer
+
+  void show_calls() {
+    for (const JournalEntry& e : kernel_.journal().read(cursor_, lost_)) {
       if (!e.by_model) continue;
-      const std::string reply = e.no_return ? "" : dim(" = " + one_line(e.reply, kShown));
-      fmt::print("   [{} {}] {}{}\n", e.pid.value, e.program, one_line(e.call, kShown), reply);
+      if (json_) {
+        calls_.push_back(
+            {{"pid", e.pid.value}, {"program", e.program}, {"call", e.call}, {"reply", e.reply}});
+      } else {
+        const std::string reply = e.no_return ? "" : dim(" = " + one_line(e.reply, kShown));
+        fmt::print("   [{} {}] {}{}\n", e.pid.value, e.program, one_line(e.call, kShown), reply);
+      }
     }
     std::fflush(stdout);
-  };
-  const JobResult result = TRY(job.wait(pid, show));
-  show();
-  kernel.journal().drop_reader();
-  const TokenCounts after = kernel.ended_counts();
-  fmt::print("   answer: {}\n   {}\n",
-             result.error.empty() ? result.value : result.value + " (" + result.error + ")",
-             dim(fmt::format("{} tokens computed, {} generated, {} reused, {} ms",
-                             after.forwarded - before.forwarded, after.generated - before.generated,
-                             after.reused - before.reused, (kernel.env().now() - began) / kMillisecond)));
-  return result;
-}
+  }
+
+  void show_result(const Stop& stop, const JobResult& result, const TokenCounts& spent, Nanos ms) const {
+    if (json_) {
+      const nlohmann::json line = {{"kind", stop.kind},
+                                   {"question", stop.question},
+                                   {"answer", result.value},
+                                   {"error", result.error},
+                                   {"calls", calls_},
+                                   {"computed", spent.forwarded},
+                                   {"generated", spent.generated},
+                                   {"reused", spent.reused},
+                                   {"ms", ms}};
+      fmt::print("{}\n", line.dump());
+      return;
+    }
+    fmt::print("   answer: {}\n   {}\n",
+               result.error.empty() ? result.value : result.value + " (" + result.error + ")",
+               dim(fmt::format("{} tokens computed, {} generated, {} reused, {} ms", spent.forwarded,
+                               spent.generated, spent.reused, ms)));
+  }
+
+  Kernel& kernel_;
+  Job& job_;
+  bool json_;
+  uint64_t cursor_ = 0, lost_ = 0;
+  nlohmann::json calls_;
+};
 
 Result<int> tour(CommandContext context) {
   // The tour has a home of its own: its documents do not mix with the user's.
@@ -89,17 +129,18 @@ Result<int> tour(CommandContext context) {
   TRY(await_result<size_t>(
       [&](auto done) { system->kernel().parts().retrieval->index("default", kDocuments, std::move(done)); }));
   auto job = TRY(Job::attach(*system, "tour"));
-  fmt::print(
-      "phios: {} ({} parameters) answers five questions. Each line is a system call that the model wrote, "
-      "and what the kernel answered.\n",
-      system->model().info().name, system->model().info().parameters);
+  if (!context.json)
+    fmt::print(
+        "phios: {} ({} parameters) answers five questions. Each line is a system call that the model wrote, "
+        "and what the kernel answered.\n",
+        system->model().info().name, system->model().info().parameters);
+  Guide guide(*system, *job, context.json);
   int status = 0;
   size_t number = 0;
-  for (const Stop& stop : kStops) {
-    const JobResult result = TRY(visit(*system, *job, stop, ++number));
-    if (!result.error.empty()) status = kExitFailed;
-  }
-  fmt::print("\nNext: build/phios ask \"...\"   build/phios sh   build/phios --help   docs/tutorial.md\n");
+  for (const Stop& stop : kStops)
+    if (!TRY(guide.visit(stop, ++number))) status = kExitFailed;
+  if (!context.json)
+    fmt::print("\nNext: build/phios ask \"...\"   build/phios sh   build/phios --help   docs/tutorial.md\n");
   return status;
 }
 

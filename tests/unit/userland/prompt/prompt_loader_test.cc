@@ -83,8 +83,8 @@ TEST(PromptLoader, TextWithoutHeadingsIsTheBaseOfMain) {
   const auto prompt = good("Just text, ## no\n#label\n #  heading");
   EXPECT_EQ(prompt.base, "Just text, ## no\n#label\n #  heading\n");
   EXPECT_THAT(prompt.sections, ElementsAre(Pair("main", "")));
-  EXPECT_THAT(good("").sections, ElementsAre(Pair("main", "")));
-  EXPECT_EQ(good(" \n\t").base, "");
+  for (const char* nothing : {"", " \n\t", "---\nrights: []\n---\n", "# a\n\n# b\n"})
+    expect_bad(nothing, "1", "no text");
 }
 
 TEST(PromptLoader, AHeadingInAFenceIsText) {

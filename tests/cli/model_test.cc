@@ -1,0 +1,81 @@
+// model, tokenize, generate, perplexity.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+#include "tests/cli/cli.h"
+
+namespace phios {
+namespace {
+
+using testing::HasSubstr;
+
+class CliModel : public Cli {};
+
+nlohmann::json info(const ChildResult& ran) {
+  EXPECT_EQ(ran.exit_code, 0) << ran.errors;
+  return nlohmann::json::parse(ran.output, nullptr, false);
+}
+
+TEST_F(CliModel, MakesQuantizesAndTellsOfFiles) {
+  for (const char* arch : {"llama", "qwen2"}) {
+    EXPECT_EQ(run({"model", "random", "r.gguf", "--arch", arch, "--shape",
+                   "embd=64,layers=2,heads=4,kv_heads=2,ff=128,vocab=300,context=256"})
+                  .exit_code,
+              0);
+    const nlohmann::json random = info(run({"--model", "r.gguf", "model", "info", "--json"}));
+    EXPECT_EQ(random["architecture"], arch);
+    EXPECT_EQ(random["layers"], 2);
+    EXPECT_EQ(random["vocabulary"], 300);
+    EXPECT_EQ(run({"model", "quantize", "r.gguf", "q.gguf", "Q8_0"}).exit_code, 0);
+    const nlohmann::json quantized = info(run({"--model", "q.gguf", "model", "info", "--json"}));
+    EXPECT_LT(quantized["file_bytes"], random["file_bytes"]);
+    EXPECT_EQ(run({"--model", "q.gguf", "generate", "--prompt", "ab", "--n", "4", "--ignore-end"}).exit_code,
+              0);
+  }
+  EXPECT_EQ(run({"model", "quantize", "r.gguf", "q.gguf", "Q7_3"}).exit_code, 2);
+  EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,heads=0"}).exit_code, 2);
+}
+
+TEST_F(CliModel, TokenizesBytes) {
+  EXPECT_EQ(run({"tokenize", "--json", "ab"}).exit_code, 0);
+  write("t.txt", "ab");
+  EXPECT_EQ(run({"tokenize", "ab"}).output, run({"tokenize", "--file", "t.txt"}).output);
+  EXPECT_EQ(run({"tokenize", "--file", "-"}, "ab").output, run({"tokenize", "ab"}).output);
+}
+
+// A row of the vocabulary's size for each token, and the same row's largest is the token that greedy takes.
+TEST_F(CliModel, GeneratesTheSameTwiceAndWritesLogits) {
+  const std::vector<std::string> greedy = {"generate", "--prompt", "What is 2 plus 3?", "--n",      "6",
+                                           "--temp",   "0",        "--ignore-end",      "--logits", "l.bin"};
+  const ChildResult first = run(greedy);
+  ASSERT_EQ(first.exit_code, 0) << first.errors;
+  const std::string bytes = read("l.bin");
+  const nlohmann::json model = info(run({"model", "info", "--json"}));
+  EXPECT_EQ(bytes.size(), 6 * sizeof(float) * model["vocabulary"].get<size_t>());
+  EXPECT_EQ(run(greedy).output, first.output);
+  EXPECT_EQ(read("l.bin"), bytes);
+  float sum = 0;
+  for (size_t i = 0; i < bytes.size(); i += sizeof(float)) {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i, sizeof value);
+    ASSERT_TRUE(std::isfinite(value));
+    sum += std::abs(value);
+  }
+  EXPECT_GT(sum, 0);
+}
+
+TEST_F(CliModel, PerplexityOfTheVocabularyForWeightsThatKnowNothing) {
+  std::string text;
+  for (int i = 0; i < 200; i++) text += "What is " + std::to_string(i) + " plus 3? ";
+  write("t.txt", text);
+  const nlohmann::json nano = info(run({"perplexity", "t.txt", "--json"}));
+  const nlohmann::json shuffled = info(run({"--model", "shuffled", "perplexity", "t.txt", "--json"}));
+  EXPECT_GT(nano["perplexity"], 1.0);
+  EXPECT_LT(nano["perplexity"], 0.1 * shuffled["perplexity"].get<double>());
+}
+
+}  // namespace
+}  // namespace phios

@@ -1,0 +1,108 @@
+// run, ask, tour, new, check, index, solver, sh: the main jobs with the embedded model.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/cli.h"
+
+namespace phios {
+namespace {
+
+using testing::HasSubstr;
+
+class CliRun : public Cli {};
+
+TEST_F(CliRun, TheTourAnswersFiveKindsOfQuestions) {
+  const ChildResult tour = run({"tour", "--json"});
+  EXPECT_EQ(tour.exit_code, 0) << tour.errors;
+  const std::vector<nlohmann::json> stops = json_lines(tour.output);
+  ASSERT_EQ(stops.size(), 5u);
+  const char* answers[] = {"75", "Telmora", "false", "done", "470"};
+  const char* calls[] = {"TOOL calc", "RETRIEVE", "EXEC logic", "JUMP loop", "SPAWN solve"};
+  for (size_t i = 0; i < stops.size(); i++) {
+    EXPECT_EQ(stops[i]["answer"], answers[i]);
+    bool made = false;
+    for (const nlohmann::json& call : stops[i]["calls"])
+      made = made || call["call"].get<std::string>().starts_with(calls[i]);
+    EXPECT_TRUE(made) << calls[i];
+    EXPECT_GT(stops[i]["generated"], 0);
+  }
+  EXPECT_THAT(run({"tour"}).output, HasSubstr("TOOL calc \"48 + 27\" = 75"));
+}
+
+TEST_F(CliRun, AsksFromWordsAndFromStandardInput) {
+  EXPECT_EQ(run({"ask", "What is 12 times 34?"}).output, "408\n");
+  EXPECT_EQ(run({"ask", "-"}, "What is 12 times 34?\n").output, "408\n");
+  const ChildResult declined = run({"ask", "Who wrote the third act, and why so late?"});
+  EXPECT_EQ(declined.exit_code, 3);
+  EXPECT_THAT(declined.output, HasSubstr("--model"));
+}
+
+TEST_F(CliRun, DocumentsAreFoundByTheNextProcess) {
+  write("notes/brevik.md", "# Brevik\n\nBrevik is a country in the north. The capital of Brevik is Ostan.\n");
+  EXPECT_EQ(run({"index", "notes"}).exit_code, 0);
+  EXPECT_EQ(run({"ask", "What is the capital of Brevik?"}).output, "Ostan\n");
+  EXPECT_THAT(run({"index", "--list"}).output, HasSubstr("default"));
+}
+
+// forwarded = prompt + generated + results - reused + recomputed: no token is computed twice.
+TEST_F(CliRun, TokenCountsAddUp) {
+  for (const char* question :
+       {"What is 12 times 34?", "Tom has 3 apples and buys 4 more. How many has he?"}) {
+    const ChildResult asked = run({"ask", question, "--stats", "json"});
+    ASSERT_EQ(asked.exit_code, 0) << asked.errors;
+    const nlohmann::json stats = nlohmann::json::parse(lines_of(asked.output).back());
+    const auto of = [&](const char* key) { return stats.at(key).get<int64_t>(); };
+    EXPECT_EQ(of("forwarded"),
+              of("prompt") + of("generated") + of("results") - of("reused") + of("recomputed"));
+    EXPECT_GT(of("generated"), 0);
+  }
+}
+
+TEST_F(CliRun, ProfilesAndTraces) {
+  const ChildResult ran = run({"run", "count", "3", "--profile", "--trace", "out.json"});
+  EXPECT_EQ(ran.output, "3\n2\n1\ndone\n");
+  for (const char* word : {"fiber switches", "batch occupancy", "run queue wait p50", "kernel", "mem_add"})
+    EXPECT_THAT(ran.errors, HasSubstr(word));
+  const nlohmann::json trace = nlohmann::json::parse(read("out.json"), nullptr, false);
+  ASSERT_FALSE(trace.is_discarded());
+  EXPECT_GT(trace.at("traceEvents").size(), 10u);
+}
+
+TEST_F(CliRun, ScaffoldsCheckAndRun) {
+  EXPECT_EQ(run({"new", "lua", "sum"}).exit_code, 0);
+  EXPECT_EQ(run({"new", "prompt", "down"}).exit_code, 0);
+  EXPECT_EQ(run({"new", "lua", "sum"}).exit_code, 1);  // nothing is written over
+  EXPECT_EQ(run({"check", "sum.lua", "down.md"}).exit_code, 0);
+  EXPECT_EQ(run({"run", "down.md", "3"}).output, "3\n2\n1\ndone\n");
+  EXPECT_EQ(run({"run", "sum.lua", "3", "4"}).exit_code, 0);
+}
+
+TEST_F(CliRun, LimitsEndTheOneProgram) {
+  const ChildResult ran = run({"run", "count", "9", "--limit", "tokens=40"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.errors, HasSubstr("ELIMIT"));
+  EXPECT_EQ(run({"run", "count", "2", "--limit", "sheep=40"}).exit_code, 2);
+}
+
+TEST_F(CliRun, TheShellRunsAScript) {
+  EXPECT_EQ(run({"sh", "-c", "set x 4; echo $x | cat > x.txt; cat < x.txt"}).output, "4\n");
+  EXPECT_EQ(run({"sh", "-c", "nonsense"}).exit_code, 127);
+}
+
+TEST_F(CliRun, SolvesLogicPrograms) {
+  const std::string program =
+      "Facts:\nCat(tom, True) ::: a cat\nRules:\nCat($x, True) >>> Animal($x, True)\nQuery:\nAnimal(tom, "
+      "True)\n";
+  write("in.jsonl", nlohmann::json{{"id", "a"}, {"program", program}}.dump() + "\n");
+  const ChildResult solved = run({"solver", "--lang", "rules", "--data", "in.jsonl", "--out", "out.jsonl"});
+  EXPECT_EQ(solved.exit_code, 0) << solved.errors;
+  const std::vector<nlohmann::json> lines = json_lines(read("out.jsonl"));
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0]["answer"], "A") << lines[0];
+  write("q.smt2", "(declare-const x Int)(assert (> x 3))(assert (< x 2))(check-sat)\n");
+  EXPECT_EQ(run({"solver", "--lang", "smt2", "--file", "q.smt2"}).output, "false\n");
+}
+
+}  // namespace
+}  // namespace phios
