@@ -32,7 +32,8 @@ struct Emitted {
   std::vector<std::string> frames;
   size_t texts = 0;     // contexts that were decoded
   size_t ended = 0;     // by the model's end of text, which is always admitted where a frame may begin
-  size_t unclosed = 0;  // an error, or no end within the bound of a frame
+  size_t cut = 0;       // by the end of the context, in the middle of a frame: its process gets ELIMIT
+  size_t unclosed = 0;  // another error, or no end within the bound of a frame
 };
 
 // Decodes fresh contexts until there are n frames.
@@ -58,8 +59,10 @@ Result<Emitted> collect_frames(System& system, const FramesOptions& options) {
                [&](size_t i) {
                  if (!started) return true;
                  if (!probes[i]->done()) return false;
-                 if (!probes[i]->error().empty()) {
-                   out.unclosed++;
+                 if (probes[i]->out_of_context()) {
+                   out.cut++;
+                 } else if (!probes[i]->error().empty()) {
+                   if (out.unclosed++ == 0) fmt::print(stderr, "unclosed: {}\n", probes[i]->error());
                  } else if (probes[i]->frame().empty()) {
                    out.ended++;
                  } else {
@@ -111,9 +114,13 @@ Result<int> run(const CommandContext& context, const FramesOptions& options) {
   auto system = TRY(System::open(context.config));
   const Emitted emitted = TRY(collect_frames(*system, options));
   const Dispatched dispatched = TRY(dispatch_frames(system->kernel(), emitted.frames));
-  const nlohmann::ordered_json out = {{"frames", emitted.frames.size()}, {"refused", dispatched.refused},
-                                      {"texts", emitted.texts},          {"ended_without", emitted.ended},
-                                      {"unclosed", emitted.unclosed},    {"answers", dispatched.answers}};
+  const nlohmann::ordered_json out = {{"frames", emitted.frames.size()},
+                                      {"refused", dispatched.refused},
+                                      {"texts", emitted.texts},
+                                      {"ended_without", emitted.ended},
+                                      {"cut", emitted.cut},
+                                      {"unclosed", emitted.unclosed},
+                                      {"answers", dispatched.answers}};
   fmt::print("{}\n", context.json ? out.dump() : out.dump(2));
   return dispatched.refused == 0 && emitted.unclosed == 0 && emitted.frames.size() == options.n ? 0
                                                                                                 : kExitFailed;

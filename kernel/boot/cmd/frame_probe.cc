@@ -53,8 +53,8 @@ Status FrameProbe::start(const isa::Case& c, const Options& options) {
 
 void FrameProbe::on_stop(Decoder& decoder, Decoder::Stop stop) {
   if (stop == Decoder::Stop::kFrame) frame_ = decoder.frame();
-  if (stop == Decoder::Stop::kError) error_ = decoder.error().message;
-  if (stop == Decoder::Stop::kMaxTokens) error_ = "no frame within the tokens given";
+  if (stop == Decoder::Stop::kError) error_ = decoder.error();
+  if (stop == Decoder::Stop::kMaxTokens) error_ = {ErrorCode::ETOOBIG_, "no frame within the tokens given"};
   decoder_.reset();  // the pages go now, the result stays
   done_.store(true, std::memory_order_release);
 }

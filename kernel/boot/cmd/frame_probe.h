@@ -27,7 +27,8 @@ class FrameProbe final : private Decoder::Listener {
   Status start(const isa::Case& c, const Options& options);
   bool done() const { return done_.load(std::memory_order_acquire); }
   const std::string& frame() const { return frame_; }  // "": the text ended without one
-  const std::string& error() const { return error_; }
+  const std::string& error() const { return error_.message; }
+  bool out_of_context() const { return error_.code == ErrorCode::ELIMIT_; }  // the model takes no more
 
  private:
   void on_stop(Decoder& decoder, Decoder::Stop stop) override;
@@ -35,7 +36,8 @@ class FrameProbe final : private Decoder::Listener {
   System& system_;
   std::shared_ptr<Budget> budget_;
   std::unique_ptr<Decoder> decoder_;
-  std::string frame_, error_;
+  std::string frame_;
+  Error error_;
   std::atomic<bool> done_{false};
 };
 
