@@ -4,6 +4,7 @@
 
 #include "drivers/model/native/tokenizer/bpe.h"
 #include "drivers/model/native/tokenizer/spm.h"
+#include "drivers/model/native/tokenizer/word_piece.h"
 
 namespace phios {
 
@@ -16,9 +17,11 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const VocabData& vocab) {
   TRY(check_vocab(vocab));
   if (vocab.model == "gpt2") return BpeTokenizer::make(vocab);
   if (vocab.model == "llama") return SpmTokenizer::make(vocab);
-  return fail(ErrorCode::EINVAL_,
-              fmt::format("tokenizer.ggml.model: no vocabulary of the kind \"{}\"; known are gpt2, llama",
-                          printable(vocab.model)));
+  if (vocab.model == "bert") return WordPieceTokenizer::make(vocab);
+  return fail(
+      ErrorCode::EINVAL_,
+      fmt::format("tokenizer.ggml.model: no vocabulary of the kind \"{}\"; known are gpt2, llama, bert",
+                  printable(vocab.model)));
 }
 
 }  // namespace phios

@@ -1,5 +1,5 @@
-// make_tokenizer: the tokenizer that a model file describes: byte-level BPE ("gpt2") or SentencePiece
-// ("llama").
+// make_tokenizer: the tokenizer that a model file describes: byte-level BPE ("gpt2"), SentencePiece
+// ("llama") or WordPiece ("bert").
 //
 // Ownership: the tokenizer owns all that it needs; the file may go. Threads: a tokenizer may be used from
 // any. Errors: EPARSE_, ETOOBIG_ or ENOENT_ name the metadata key and index; EINVAL_ names a kind of

@@ -32,7 +32,7 @@ enum class TokenType : uint8_t {
 };
 
 struct VocabData {
-  std::string model;  // "gpt2": byte-level BPE; "llama": SentencePiece
+  std::string model;  // "gpt2": byte-level BPE; "llama": SentencePiece; "bert": WordPiece
   std::string pre;    // the pre-tokenizer of a BPE vocabulary
   std::vector<std::string> tokens;
   std::vector<float> scores;        // SentencePiece only, else may be empty

@@ -27,8 +27,11 @@ Result<VocabData> read_vocab(const Gguf& gguf) {
   vocab.merges = TRY(strings_or_none(gguf, "tokenizer.ggml.merges"));
   if (gguf.has("tokenizer.ggml.scores")) vocab.scores = TRY(gguf.floats("tokenizer.ggml.scores"));
   if (gguf.has("tokenizer.ggml.token_type")) vocab.types = TRY(gguf.integers("tokenizer.ggml.token_type"));
-  vocab.bos = TRY(gguf.integer_or("tokenizer.ggml.bos_token_id", -1));
-  vocab.eos = TRY(gguf.integer_or("tokenizer.ggml.eos_token_id", -1));
+  // BERT's [CLS] and [SEP] begin and end a text; the key is misspelled in the files.
+  const int64_t cls = TRY(gguf.integer_or("tokenizer.ggml.cls_token_id", -1));
+  const int64_t separator = TRY(gguf.integer_or("tokenizer.ggml.seperator_token_id", -1));
+  vocab.bos = TRY(gguf.integer_or("tokenizer.ggml.bos_token_id", cls));
+  vocab.eos = TRY(gguf.integer_or("tokenizer.ggml.eos_token_id", separator));
   vocab.eot = TRY(gguf.integer_or("tokenizer.ggml.eot_token_id", -1));
   vocab.eom = TRY(gguf.integer_or("tokenizer.ggml.eom_token_id", -1));
   vocab.unknown = TRY(gguf.integer_or("tokenizer.ggml.unknown_token_id", -1));
