@@ -179,6 +179,7 @@ std::vector<Case> make_cases(const Set& set, uint64_t seed) {
   CaseRandom random(seed);
   constexpr size_t kLabelSets = 4, kLabels = 6;
   std::vector<std::vector<std::string>> label_sets;
+  label_sets.reserve(kLabelSets);
   for (size_t i = 0; i < kLabelSets; i++) label_sets.push_back(draw_labels(set, random, kLabels));
   std::vector<Case> cases;
   for (const Rule& rule : set.rules) {
