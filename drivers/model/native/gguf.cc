@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "drivers/model/native/gguf_format.h"
@@ -98,10 +99,18 @@ Result<Gguf> Gguf::parse(std::span<const std::byte> bytes, std::string name) {
   file.name_ = std::move(name);
   file.bytes_ = bytes;
   TRY(read_gguf(file));
+  if (TRY(file.uint_or("split.count", 0)) > 1)
+    return fail(ErrorCode::EINVAL_, file.name_ + ": one of several files; those are opened by their path");
   return file;
 }
 
 Result<Gguf> Gguf::open(const std::string& path) {
+  Gguf file = TRY(open_one(path));
+  TRY(file.open_shards());
+  return file;
+}
+
+Result<Gguf> Gguf::open_one(const std::string& path) {
   const auto io = [&](const char* what) {
     return fail(ErrorCode::EIO_, fmt::format("{}: {}: {}", path, what, std::strerror(errno)));
   };
@@ -133,12 +142,12 @@ Gguf& Gguf::operator=(Gguf&& other) noexcept {
   unmap();
   name_ = std::move(other.name_);
   bytes_ = std::exchange(other.bytes_, {});
-  metadata_ = std::exchange(other.metadata_, {});
   mapped_ = std::exchange(other.mapped_, false);
   version_ = other.version_;
   entries_ = std::move(other.entries_);
   tensors_ = std::move(other.tensors_);
   by_name_ = std::move(other.by_name_);
+  shards_ = std::move(other.shards_);
   return *this;
 }
 
@@ -159,6 +168,32 @@ const GgufTensor* Gguf::find_tensor(std::string_view tensor) const {
   const auto it =
       std::ranges::lower_bound(by_name_, tensor, {}, [&](uint32_t i) { return tensors_[i].name; });
   return it != by_name_.end() && tensors_[*it].name == tensor ? &tensors_[*it] : nullptr;
+}
+
+std::optional<uint32_t> Gguf::sort_tensors() {
+  const auto name_of = [&](uint32_t i) { return tensors_[i].name; };
+  by_name_.resize(tensors_.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0u);
+  std::ranges::sort(by_name_, {}, name_of);
+  const auto twin = std::ranges::adjacent_find(by_name_, {}, name_of);
+  return twin == by_name_.end() ? std::nullopt : std::optional(*twin);
+}
+
+std::vector<Gguf::RawEntry> Gguf::raw_entries() const {
+  std::vector<RawEntry> out;
+  for (const Entry& e : entries_) out.push_back({e.key, bytes_.subspan(e.begin, e.end - e.begin)});
+  std::ranges::sort(out, {}, [](const RawEntry& e) { return e.bytes.data(); });
+  return out;
+}
+
+Result<const GgufTensor*> Gguf::tensor(std::string_view tensor, uint64_t n_in, uint64_t n_out) const {
+  const GgufTensor* t = find_tensor(tensor);
+  if (!t) return fail(ErrorCode::EPARSE_, fmt::format("{}: the tensor {} is missing", name_, tensor));
+  if (t->shape[0] != n_in || t->shape[1] != n_out || t->shape[2] != 1 || t->shape[3] != 1)
+    return fail(ErrorCode::EPARSE_,
+                fmt::format("{}: the tensor {} has the shape {} × {} × {} × {}; {} × {} was expected", name_,
+                            tensor, t->shape[0], t->shape[1], t->shape[2], t->shape[3], n_in, n_out));
+  return t;
 }
 
 Result<const Gguf::Entry*> Gguf::get(std::string_view key) const {

@@ -1,5 +1,5 @@
 // Gguf: a GGUF file, read and checked as a whole: every count, length, offset, type and bound, before
-// anything is used.
+// anything is used. A model in several files (NAME-00001-of-00003.gguf …) is opened by its first.
 //
 // Ownership: owns its mapping if it was opened from a path, borrows if it was parsed from memory; every view
 // and span that it gives out lives as long as that memory. Threads: immutable once made, any thread. Units:
@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,7 @@ class Gguf {
   static constexpr uint64_t kAlignmentDefault = 32;
   static constexpr uint64_t kAlignmentMax = 1u << 16;
   static constexpr uint64_t kElementsMax = uint64_t{1} << 44;  // of one tensor
+  static constexpr uint64_t kShardsMax = 1024;
 
   static Result<Gguf> open(const std::string& path);
   // Borrows `bytes`. `name` stands for the path in messages.
@@ -93,12 +95,16 @@ class Gguf {
   ~Gguf();
 
   const std::string& name() const { return name_; }
-  uint64_t file_bytes() const { return bytes_.size(); }
-  std::span<const std::byte> bytes() const { return bytes_; }  // the whole file
+  uint64_t file_bytes() const;  // of all shards
+  uint64_t n_shards() const { return 1 + shards_.size(); }
+  std::span<const std::byte> bytes() const { return bytes_; }  // the whole file, of several the first
   uint32_t version() const { return version_; }
-  // The metadata as it stands in the file: n_entries() keys with their values.
-  std::span<const std::byte> metadata() const { return metadata_; }
-  uint64_t n_entries() const { return entries_.size(); }
+  // The metadata as it stands in the file, key by key: a key with its value, encoded.
+  struct RawEntry {
+    std::string_view key;
+    std::span<const std::byte> bytes;
+  };
+  std::vector<RawEntry> raw_entries() const;
 
   // Typed metadata. Integers of any width convert where the value fits; a number of any kind reads as double.
   bool has(std::string_view key) const { return find(key) != nullptr; }
@@ -121,6 +127,9 @@ class Gguf {
 
   std::span<const GgufTensor> tensors() const { return tensors_; }  // in the file's order
   const GgufTensor* find_tensor(std::string_view name) const;       // nullptr: none of that name
+  // The matrix [n_out][n_in] of that name, or the vector where n_out is 1; EPARSE_ where it is missing or of
+  // another shape.
+  Result<const GgufTensor*> tensor(std::string_view name, uint64_t n_in, uint64_t n_out) const;
 
  private:
   friend class GgufReader;  // of gguf_reader.cc
@@ -130,6 +139,7 @@ class Gguf {
     GgufType element = GgufType::kUint8;  // of an array
     uint64_t count = 0;                   // of an array's elements
     uint64_t offset = 0;                  // of the value (of an array: of its first element)
+    uint64_t begin = 0, end = 0;          // of the whole entry
   };
 
   Gguf() = default;
@@ -138,15 +148,19 @@ class Gguf {
   Result<const Entry*> get_array(std::string_view key) const;
   std::unexpected<Error> mismatch(const Entry& entry, std::string_view wanted) const;
   void unmap() noexcept;
+  std::optional<uint32_t> sort_tensors();  // one that has the name of another, if there is one
+  static Result<Gguf> open_one(const std::string& path);
+  Status open_shards();  // gguf_shards.cc
+  Status add_shard(uint64_t index, const std::string& path, uint64_t count);
 
   std::string name_;
   std::span<const std::byte> bytes_;
-  std::span<const std::byte> metadata_;  // of them
   bool mapped_ = false;
   uint32_t version_ = 0;
   std::vector<Entry> entries_;  // sorted by key
   std::vector<GgufTensor> tensors_;
   std::vector<uint32_t> by_name_;  // indices into tensors_, sorted by name
+  std::vector<Gguf> shards_;       // the files beside this one, whose tensors are in tensors_
 };
 
 }  // namespace phios

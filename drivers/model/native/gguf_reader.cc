@@ -4,6 +4,7 @@
 #include <bit>
 #include <iterator>
 #include <numeric>
+#include <optional>
 
 #include "drivers/model/native/gguf_format.h"
 
@@ -73,9 +74,7 @@ class GgufReader {
 
   Status read() {
     TRY(header());
-    const uint64_t metadata = at_;
     for (uint64_t i = 0; i < n_entries_; ++i) TRY(entry(i));
-    file_.metadata_ = bytes_.subspan(metadata, at_ - metadata);
     TRY(sort_entries());
     for (uint64_t i = 0; i < n_tensors_; ++i) TRY(tensor(i));
     TRY(sort_tensors());
@@ -143,6 +142,8 @@ class GgufReader {
       e.offset = at_;
       TRY(values(e.key, e.type, 1));
     }
+    e.begin = start;
+    e.end = at_;
     file_.entries_.push_back(e);
     return {};
   }
@@ -230,14 +231,9 @@ class GgufReader {
   }
 
   Status sort_tensors() {
-    auto& order = file_.by_name_;
-    const auto name = [&](uint32_t i) { return file_.tensors_[i].name; };
-    order.resize(file_.tensors_.size());
-    std::iota(order.begin(), order.end(), 0u);
-    std::ranges::sort(order, {}, name);
-    const auto twin = std::ranges::adjacent_find(order, {}, name);
-    if (twin != order.end())
-      return bad(offset_fields_[*twin], "the tensor " + quoted(name(*twin)) + " stands twice");
+    const std::optional<uint32_t> twin = file_.sort_tensors();
+    if (twin)
+      return bad(offset_fields_[*twin], "the tensor " + quoted(file_.tensors_[*twin].name) + " stands twice");
     return {};
   }
 

@@ -1,5 +1,7 @@
 #include "drivers/model/native/gguf_writer.h"
 
+#include <algorithm>
+
 namespace phios {
 
 namespace {
@@ -27,9 +29,12 @@ void GgufWriter::align(std::vector<std::byte>& out, size_t alignment) {
   out.resize((out.size() + alignment - 1) / alignment * alignment);
 }
 
-void GgufWriter::copy_metadata(const Gguf& file) {
-  n_keys_ += file.n_entries();
-  put_bytes(metadata_, file.metadata());
+void GgufWriter::copy_metadata(const Gguf& file, std::span<const std::string> without) {
+  for (const auto& [name, bytes] : file.raw_entries()) {
+    if (name.starts_with("split.") || std::ranges::find(without, name) != without.end()) continue;
+    ++n_keys_;
+    put_bytes(metadata_, bytes);
+  }
   alignment_ = file.uint_or("general.alignment", Gguf::kAlignmentDefault).value_or(Gguf::kAlignmentDefault);
 }
 

@@ -17,8 +17,8 @@ namespace phios {
 
 class GgufWriter {
  public:
-  // All metadata of another file, its alignment included.
-  void copy_metadata(const Gguf& file);
+  // The metadata of another file, its alignment included, but for keys of `without` and what tells of shards.
+  void copy_metadata(const Gguf& file, std::span<const std::string> without = {});
   void string(std::string_view key, std::string_view value);
   void uint32(std::string_view key, uint32_t value);
   void float32(std::string_view key, float value);

@@ -88,6 +88,7 @@ class Maker {
   explicit Maker(const RandomModelOptions& options) : o_(options), random_(options.seed) {}
 
   std::vector<std::byte> make() {
+    if (o_.architecture == "bert") return make_encoder();
     metadata();
     vocabulary();
     matrix("token_embd.weight", o_.embedding_type, o_.n_embd, o_.n_vocab, 1.0f);
@@ -135,6 +136,67 @@ class Maker {
     writer_.uint32("tokenizer.ggml.bos_token_id", kEndOfText);
     writer_.uint32("tokenizer.ggml.eos_token_id", kEndOfText);
     writer_.boolean("tokenizer.ggml.add_bos_token", true);
+  }
+
+  std::vector<std::byte> make_encoder() {
+    writer_.string("general.architecture", "bert");
+    writer_.string("general.name", o_.name);
+    writer_.uint32("bert.context_length", o_.context_length);
+    writer_.uint32("bert.embedding_length", o_.n_embd);
+    writer_.uint32("bert.block_count", o_.n_layers);
+    writer_.uint32("bert.feed_forward_length", o_.n_ff);
+    writer_.uint32("bert.attention.head_count", o_.n_heads);
+    writer_.float32("bert.attention.layer_norm_epsilon", 1e-12f);
+    writer_.boolean("bert.attention.causal", false);
+    writer_.uint32("bert.pooling_type", o_.pooling);
+    word_pieces();
+    matrix("token_embd.weight", o_.embedding_type, o_.n_embd, o_.n_vocab, 1.0f);
+    matrix("token_types.weight", GgmlType::kF32, o_.n_embd, 2, 1.0f);
+    matrix("position_embd.weight", GgmlType::kF32, o_.n_embd, o_.context_length, 1.0f);
+    layer_norm("token_embd_norm");
+    for (uint32_t i = 0; i < o_.n_layers; ++i) encoder_layer(fmt::format("blk.{}.", i));
+    return writer_.finish();
+  }
+
+  void layer_norm(const std::string& name) {
+    vector(name + ".weight", o_.n_embd, 1.0f, 0.1f);
+    vector(name + ".bias", o_.n_embd, 0.0f, 0.1f);
+  }
+
+  void encoder_layer(const std::string& p) {
+    const auto linear = [&](const char* name, uint32_t n_in, uint32_t n_out) {
+      matrix(p + name + ".weight", o_.type, n_in, n_out, 1.0f);
+      vector(p + name + ".bias", n_out, 0.0f, 0.1f);
+    };
+    for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"}) linear(name, o_.n_embd, o_.n_embd);
+    linear("ffn_up", o_.n_embd, o_.n_ff);
+    linear("ffn_down", o_.n_ff, o_.n_embd);
+    layer_norm(p + "attn_output_norm");
+    layer_norm(p + "layer_output_norm");
+  }
+
+  // Every letter and digit as a word's beginning and as what follows, so that plain words can be spelled.
+  void word_pieces() {
+    std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    std::vector<int32_t> types(o_.n_vocab, kNormalToken);
+    std::fill_n(types.begin(), tokens.size(), kControlToken);
+    for (const char* mark : {"▁", ""})
+      for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789"))
+        tokens.push_back(std::string(mark) + c);
+    for (const char* mark : {"▁.", "▁,", "▁?", "▁!", "▁'"}) tokens.emplace_back(mark);
+    while (tokens.size() < o_.n_vocab) tokens.push_back(fmt::format("[unused{}]", tokens.size()));
+    writer_.string("tokenizer.ggml.model", "bert");
+    writer_.string("tokenizer.ggml.pre", "jina-v2-en");
+    writer_.strings("tokenizer.ggml.tokens", tokens);
+    writer_.int32s("tokenizer.ggml.token_type", types);
+    writer_.uint32("tokenizer.ggml.token_type_count", 2);
+    writer_.uint32("tokenizer.ggml.padding_token_id", 0);
+    writer_.uint32("tokenizer.ggml.unknown_token_id", 1);
+    writer_.uint32("tokenizer.ggml.cls_token_id", 2);
+    writer_.uint32("tokenizer.ggml.bos_token_id", 2);
+    writer_.uint32("tokenizer.ggml.seperator_token_id", 3);
+    writer_.uint32("tokenizer.ggml.eos_token_id", 3);
+    writer_.uint32("tokenizer.ggml.mask_token_id", 4);
   }
 
   void rope_factors() {

@@ -1,7 +1,8 @@
 // Model files made here: random weights in any shape and type, and a real file with its weights shuffled.
 //
-// Ownership: the bytes returned are the caller's. Threads: pure functions. The vocabulary is phi-nano's: 256
-// bytes, the frame markers, one end token, and spare control tokens. The same options give the same bytes.
+// Ownership: the bytes returned are the caller's. Threads: pure functions. The vocabulary is phi-nano's (a
+// bert's: letters and digits): 256 bytes, the frame markers, one end token, and spare control tokens. The
+// same options give the same bytes.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,7 @@ struct RandomModelOptions {
   bool tied = false;                   // the output is the embedding
   bool rope_factors = false;           // a tensor of factors
   uint32_t window = 0;                 // 0: as the architecture has it, which may be none
+  uint32_t pooling = 1;                // of a bert: 1 the mean, 2 [CLS]
   GgmlType type = GgmlType::kF16;
   std::optional<GgmlType> down_type{};    // of the feed-forward's last matrix, if another
   std::optional<GgmlType> output_type{};  // of the output's, if another
@@ -49,8 +51,8 @@ std::vector<int32_t> byte_vocabulary_types(uint32_t n);
 
 std::vector<std::byte> make_random_model(const RandomModelOptions& options = {});
 
-// The same file with every matrix's entries (of block types, blocks) in another order: what the model knows
-// is gone, what its numbers look like stays.
+// The same file (which is no shard) with every matrix's entries (of block types, blocks) in another order:
+// what the model knows is gone, what its numbers look like stays.
 std::vector<std::byte> shuffle_weights(const Gguf& file, uint64_t seed);
 
 }  // namespace phios

@@ -100,23 +100,12 @@ class Weights::Loader {
     const float** vector;  // or
   };
 
-  Result<const GgufTensor*> need(const std::string& name, uint64_t n_in, uint64_t n_out) const {
-    const GgufTensor* t = file_.find_tensor(name);
-    if (!t) return fail(ErrorCode::EPARSE_, fmt::format("{}: the tensor {} is missing", file_.name(), name));
-    if (t->shape[0] != n_in || t->shape[1] != n_out || t->shape[2] != 1 || t->shape[3] != 1)
-      return fail(
-          ErrorCode::EPARSE_,
-          fmt::format("{}: the tensor {} has the shape {} × {} × {} × {}; {} × {} was expected", file_.name(),
-                      name, t->shape[0], t->shape[1], t->shape[2], t->shape[3], n_in, n_out));
-    return t;
-  }
-
   Status matrix(const std::string& name, uint64_t n_in, uint64_t n_out, PackedMatrix& m) {
-    found_.push_back({*TRY(need(name, n_in, n_out)), &m, nullptr});
+    found_.push_back({*TRY(file_.tensor(name, n_in, n_out)), &m, nullptr});
     return {};
   }
   Status vector(const std::string& name, uint64_t n, const float*& v) {
-    found_.push_back({*TRY(need(name, n, 1)), nullptr, &v});
+    found_.push_back({*TRY(file_.tensor(name, n, 1)), nullptr, &v});
     return {};
   }
   Status vector_if_there(const std::string& name, uint64_t n, const float*& v) {
@@ -134,7 +123,7 @@ class Weights::Loader {
   Status stacked(const std::string& name, uint64_t n_in, std::initializer_list<Part> parts) {
     uint64_t n_out = 0;
     for (const Part& p : parts) n_out += p.n_out;
-    GgufTensor rest = *TRY(need(name, n_in, n_out));
+    GgufTensor rest = *TRY(file_.tensor(name, n_in, n_out));
     const size_t row_bytes = rest.data.size() / n_out;
     for (const Part& p : parts) {
       GgufTensor part = rest;
@@ -187,7 +176,7 @@ class Weights::Loader {
   }
 
   Status find_all() {
-    out_.embedding_ = TRY(need("token_embd.weight", c_.n_embd, c_.n_vocab));
+    out_.embedding_ = TRY(file_.tensor("token_embd.weight", c_.n_embd, c_.n_vocab));
     for (uint32_t i = 0; i < c_.n_layers; ++i) TRY(find_layer(i));
     TRY(vector("output_norm.weight", c_.n_embd, out_.output_norm_));
     const bool tied = !file_.find_tensor("output.weight");

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernel/boot/cmd/command.h"
+#include "kernel/boot/cmd/embed.h"
 #include "kernel/boot/cmd/lone_sequence.h"
 #include "kernel/boot/cmd/model_files.h"
 #include "kernel/sched/sampler.h"
@@ -131,6 +132,7 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   model->add_subcommand("info", "shape, vocabulary and chat template of --model")
       ->callback(command_callback(context, [&context] { return info(context); }));
   add_model_file_commands(*model, context);
+  add_embed_command(app, context);
 
   auto t = std::make_shared<TokenizeOptions>();
   CLI::App* command = app.add_subcommand(

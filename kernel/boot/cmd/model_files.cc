@@ -113,9 +113,9 @@ Status check_shape(const RandomModelOptions& o) {
 
 Result<int> random(const RandomOptions& options) {
   if (const auto known = decoder_architectures();
-      std::ranges::find(known, options.architecture) == known.end())
-    return fail(ErrorCode::EINVAL_,
-                fmt::format("--arch {}: {} are known", options.architecture, fmt::join(known, ", ")));
+      options.architecture != "bert" && std::ranges::find(known, options.architecture) == known.end())
+    return fail(ErrorCode::EINVAL_, fmt::format("--arch {}: {} and bert are known", options.architecture,
+                                                fmt::join(known, ", ")));
   RandomModelOptions o{.architecture = options.architecture};
   o.type = TRY(type_of(options.type));
   o.embedding_type = options.embedding_type.empty() ? o.type : TRY(type_of(options.embedding_type));
@@ -184,7 +184,7 @@ Result<int> quantize_model(const QuantizeOptions& options) {
 void add_model_file_commands(CLI::App& model, CommandContext& context) {
   auto r = std::make_shared<RandomOptions>();
   CLI::App* command = model.add_subcommand("random", "write a file of random weights in a given shape");
-  command->add_option("--arch", r->architecture, "llama, qwen2, qwen3, gemma, gemma2, gemma3 or phi3")
+  command->add_option("--arch", r->architecture, "llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3 or bert")
       ->capture_default_str();
   command->add_option(
       "--shape", r->shape,
