@@ -100,7 +100,9 @@ Result<Gguf> Gguf::parse(std::span<const std::byte> bytes, std::string name) {
   file.bytes_ = bytes;
   TRY(read_gguf(file));
   if (TRY(file.uint_or("split.count", 0)) > 1)
-    return fail(ErrorCode::EINVAL_, file.name_ + ": one of several files; those are opened by their path");
+    return fail(ErrorCode::EINVAL_,
+                fmt::format("{}: at byte {}: one of several files; those are opened by their path",
+                            file.name_, file.find("split.count")->offset));
   return file;
 }
 

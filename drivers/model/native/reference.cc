@@ -58,7 +58,7 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
   const auto table = [&](const std::string& name, size_t n_in) -> Result<Table> {
     std::vector<float> values = TRY(floats(file, name));
     const bool blocks = in_blocks(packed_type(file.find_tensor(name)->type));
-    return Table{n_in, blocks && inputs == Inputs::kQuantized, std::move(values)};
+    return Table{name, n_in, blocks && inputs == Inputs::kQuantized, std::move(values)};
   };
   m.embedding_ = TRY(table("token_embd.weight", c.n_embd));
   m.output_ = file.find_tensor("output.weight") ? TRY(table("output.weight", c.n_embd)) : m.embedding_;
@@ -67,7 +67,8 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
   m.local_rope_ = c.local_rope == c.rope ? m.rope_ : Rope(c.local_rope, c.n_rot, c.rope_neox, {});
   const auto rows = [](Table& from, size_t first, size_t n) {  // of a tensor that holds several matrices
     const auto at = from.values.begin() + static_cast<ptrdiff_t>(first * from.n_in);
-    return Table{from.n_in, from.quantized_inputs, Vector(at, at + static_cast<ptrdiff_t>(n * from.n_in))};
+    return Table{from.name, from.n_in, from.quantized_inputs,
+                 Vector(at, at + static_cast<ptrdiff_t>(n * from.n_in))};
   };
   for (uint32_t i = 0; i < c.n_layers; ++i) {
     const std::string p = fmt::format("blk.{}.", i);
@@ -113,6 +114,7 @@ void Reference::reset() {
 
 Reference::Vector Reference::apply(const Table& table, const Vector& input, const Vector& bias) const {
   const Vector x = table.quantized_inputs ? in_bytes(input) : input;
+  if (observer_.product) observer_.product(table.name, x);
   Vector y(table.values.size() / table.n_in);
   for (size_t n = 0; n < y.size(); ++n) {
     double sum = bias.empty() ? 0 : double{bias[n]};
@@ -186,6 +188,7 @@ std::vector<float> Reference::next(Token token) {
     return v;
   };
   for (float& v : x) v *= c.embedding_scale;
+  if (observer_.state) observer_.state(x);
   for (uint32_t i = 0; i < c.n_layers; ++i) {
     Layer& l = layers_[i];
     const Rope& rope = c.local(i) ? local_rope_ : rope_;
@@ -205,6 +208,7 @@ std::vector<float> Reference::next(Token token) {
     for (size_t n = 0; n < gate.size(); ++n) gate[n] = activated(gate[n], c.activation) * up[n];
     const Vector down = apply(l.down, gate, {});
     add(l.ffn_post_norm.empty() ? down : norm(down, l.ffn_post_norm));
+    if (observer_.state) observer_.state(x);
   }
   ++position_;
   hidden_ = norm(x, output_norm_);

@@ -5,7 +5,10 @@
 // Threads: one. Units: tokens. Errors: as Weights::load.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "drivers/api/model.h"
@@ -27,9 +30,17 @@ class Reference {
   std::span<const float> hidden() const { return hidden_; }
   void reset();
 
+  // Told of every product's tensor and inputs, and of what enters the first layer and leaves each one.
+  struct Observer {
+    std::function<void(const std::string& tensor, std::span<const float> inputs)> product;
+    std::function<void(std::span<const float> state)> state;
+  };
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
  private:
   using Vector = std::vector<float>;
   struct Table {  // [n_out][n_in]
+    std::string name;
     size_t n_in = 0;
     bool quantized_inputs = false;
     Vector values;
@@ -53,6 +64,7 @@ class Reference {
   Rope rope_, local_rope_;
   std::vector<Layer> layers_;
   uint32_t position_ = 0;
+  Observer observer_;
 };
 
 }  // namespace phios

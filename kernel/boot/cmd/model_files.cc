@@ -10,12 +10,21 @@
 #include <memory>
 
 #include "drivers/model/native/config.h"
+#include "drivers/model/native/convert.h"
 #include "drivers/model/native/gguf_writer.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
 
 namespace phios {
+
+Status write_model_file(const std::string& path, std::span<const std::byte> bytes) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.close();
+  if (!out) return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", path));
+  return {};
+}
 
 namespace {
 
@@ -25,14 +34,6 @@ Result<GgmlType> type_of(const std::string& name) {
   const GgmlTypeInfo* info = ggml_type_named(name);
   if (!info) return fail(ErrorCode::EINVAL_, fmt::format("\"{}\" is no tensor type that is read here", name));
   return info->type;
-}
-
-Status write_file(const std::string& path, std::span<const std::byte> bytes) {
-  std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  if (!out) return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", path));
-  return {};
 }
 
 struct RandomOptions {
@@ -131,7 +132,7 @@ Result<int> random(const RandomOptions& options) {
         std::max(1u, static_cast<uint32_t>(static_cast<float>(o.context_length) / options.rope_factor));
   }
   TRY(check_shape(o));
-  TRY(write_file(options.out, make_random_model(o)));
+  TRY(write_model_file(options.out, make_random_model(o)));
   return 0;
 }
 
@@ -146,7 +147,7 @@ Result<int> induction(const InductionOptions& options) {
   if (!can_quantize(o.type))
     return fail(ErrorCode::ENOSYS_,
                 fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
-  TRY(write_file(options.out, make_induction_model(o)));
+  TRY(write_model_file(options.out, make_induction_model(o)));
   return 0;
 }
 
@@ -175,7 +176,20 @@ Result<int> quantize_model(const QuantizeOptions& options) {
     dequantize(t.type, t.data, values);
     writer.tensor(t.name, type, std::move(shape), quantize(type, values));
   }
-  TRY(write_file(options.out, writer.finish()));
+  TRY(write_model_file(options.out, writer.finish()));
+  return 0;
+}
+
+struct ConvertOptions {
+  std::string in, out, type = "f16";
+};
+
+Result<int> convert(const ConvertOptions& options) {
+  const GgmlType type = TRY(type_of(options.type));
+  if (!can_quantize(type))
+    return fail(ErrorCode::ENOSYS_,
+                fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
+  TRY(write_model_file(options.out, TRY(convert_model(options.in, type))));
   return 0;
 }
 
@@ -226,6 +240,19 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("OUT", q->out, "the new one")->required();
   command->add_option("TYPE", q->type, "F32, F16, BF16, Q8_0 or Q4_0")->required();
   command->callback(command_callback(context, [q] { return quantize_model(*q); }));
+
+  auto c = std::make_shared<ConvertOptions>();
+  command = model.add_subcommand("convert", "write a model of Hugging Face's form as a GGUF file");
+  command->footer(
+      "IN holds config.json, tokenizer.json and model.safetensors (or its index and parts): llama, mistral, "
+      "qwen2, qwen3, with byte-level BPE.\n\nExample:\n  phios model convert Qwen3-0.6B qwen3.gguf --type "
+      "q8_0");
+  command->add_option("IN", c->in, "the folder")->required();
+  command->add_option("OUT", c->out, "the file")->required();
+  command->add_option("--type", c->type, "of the matrices: F32, F16, BF16, Q8_0 or Q4_0")
+      ->capture_default_str();
+  command->callback(command_callback(context, [c] { return convert(*c); }));
+  add_prune_command(model, context);
 }
 
 }  // namespace phios

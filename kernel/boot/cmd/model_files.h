@@ -1,10 +1,16 @@
-// model random, model quantize: model files made anew.
+// model random, induction, quantize, convert, prune: model files made anew.
 #pragma once
+
+#include <cstddef>
+#include <span>
 
 #include "kernel/boot/cmd/command.h"
 
 namespace phios {
 
+Status write_model_file(const std::string& path, std::span<const std::byte> bytes);
+
 void add_model_file_commands(CLI::App& model, CommandContext& context);
+void add_prune_command(CLI::App& model, CommandContext& context);
 
 }  // namespace phios

@@ -1,0 +1,206 @@
+#include "drivers/model/native/prune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "drivers/model/native/config.h"
+#include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/quant.h"
+#include "drivers/model/native/reference.h"
+#include "drivers/model/native/weights.h"
+
+namespace phios {
+
+namespace {
+
+constexpr std::string_view kLayerPrefix = "blk.";
+constexpr size_t kGroupOfFour = 4;
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    ab += double{a[i]} * double{b[i]};
+    aa += double{a[i]} * double{a[i]};
+    bb += double{b[i]} * double{b[i]};
+  }
+  return ab / std::sqrt(std::max(aa * bb, 1e-300));
+}
+
+// "blk.7.attn_q.weight" → 7
+std::optional<uint32_t> layer_of(std::string_view name) {
+  if (!name.starts_with(kLayerPrefix)) return std::nullopt;
+  name.remove_prefix(kLayerPrefix.size());
+  uint32_t layer = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  return layer;
+}
+
+bool is_pruned(const GgufTensor& t) {
+  return t.n_dims == 2 && t.shape[1] > 1 && layer_of(t.name).has_value();
+}
+
+// The n weights of `order`'s range with the least scores become zero.
+void clear_least(std::span<uint32_t> order, size_t n, std::span<const float> scores,
+                 std::span<float> weights) {
+  const auto less = [&](uint32_t a, uint32_t b) {
+    return scores[a] != scores[b] ? scores[a] < scores[b] : a < b;
+  };
+  std::ranges::nth_element(order, order.begin() + static_cast<ptrdiff_t>(std::min(n, order.size())), less);
+  for (const uint32_t i : order.first(std::min(n, order.size()))) weights[i] = 0;
+}
+
+class Pruner {
+ public:
+  Pruner(PruneScope scope, double share, const Calibration* calibration)
+      : scope_(scope), share_(share), calibration_(calibration) {}
+
+  // [rows][n_in]
+  Status prune(const std::string& name, std::span<float> weights, size_t n_in) {
+    TRY(find_norms(name, n_in));
+    const size_t group = scope_ == PruneScope::kRow         ? n_in
+                         : scope_ == PruneScope::kTwoOfFour ? kGroupOfFour
+                                                            : 0;
+    if (group == 0) return clear(weights, n_in, 0, weights.size());
+    if (n_in % group != 0)
+      return fail(ErrorCode::EINVAL_, fmt::format("{}: rows of {} are not whole groups of four", name, n_in));
+    for (size_t at = 0; at < weights.size(); at += group) TRY(clear(weights, n_in, at, group));
+    return {};
+  }
+
+ private:
+  Status find_norms(const std::string& name, size_t n_in) {
+    norms_ = nullptr;
+    if (!calibration_) return {};
+    const auto found = calibration_->input_norms.find(name);
+    if (found == calibration_->input_norms.end() || found->second.size() != n_in)
+      return fail(ErrorCode::EINVAL_, name + ": the calibration does not know its inputs");
+    norms_ = &found->second;
+    return {};
+  }
+
+  // The least of weights [first, first + n).
+  Status clear(std::span<float> weights, size_t n_in, size_t first, size_t n) {
+    const std::span part = weights.subspan(first, n);
+    scores_.resize(n);
+    order_.resize(n);
+    for (size_t i = 0; i < n; ++i)
+      scores_[i] = std::fabs(part[i]) * (norms_ ? (*norms_)[(first + i) % n_in] : 1.0f);
+    std::iota(order_.begin(), order_.end(), 0u);
+    const size_t zeros = scope_ == PruneScope::kTwoOfFour
+                             ? kGroupOfFour / 2
+                             : static_cast<size_t>(std::llround(share_ * static_cast<double>(n)));
+    clear_least(order_, zeros, scores_, part);
+    return {};
+  }
+
+  PruneScope scope_;
+  double share_;
+  const Calibration* calibration_;
+  const std::vector<float>* norms_ = nullptr;
+  std::vector<float> scores_;
+  std::vector<uint32_t> order_;
+};
+
+std::vector<uint64_t> shape_of(const GgufTensor& t) { return {t.shape.begin(), t.shape.begin() + t.n_dims}; }
+
+}  // namespace
+
+Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens) {
+  TRY(Weights::load(file));  // it checks what the reference trusts
+  Reference reference = TRY(Reference::load(file));
+  const ModelConfig config = TRY(read_config(file));
+  Calibration out;
+  out.influence.assign(config.n_layers, 0);
+  std::vector<float> before;  // what enters the layer at hand
+  uint32_t layer = 0;
+  reference.observe({
+      .product =
+          [&](const std::string& tensor, std::span<const float> x) {
+            std::vector<float>& squares = out.input_norms[tensor];
+            squares.resize(x.size());
+            for (size_t i = 0; i < x.size(); ++i) squares[i] += x[i] * x[i];
+          },
+      .state =
+          [&](std::span<const float> x) {
+            if (!before.empty()) out.influence[layer++] += 1 - cosine(before, x);
+            before.assign(x.begin(), x.end());
+          },
+  });
+  for (const Token token : tokens) {
+    if (token < 0 || static_cast<uint32_t>(token) >= config.n_vocab)
+      return fail(ErrorCode::EINVAL_, fmt::format("token {} is not one of {}", token, config.n_vocab));
+    before.clear();
+    layer = 0;
+    reference.next(token);
+  }
+  for (auto& [tensor, norms] : out.input_norms)
+    for (float& n : norms) n = std::sqrt(n);
+  for (double& i : out.influence) i /= static_cast<double>(std::max<size_t>(tokens.size(), 1));
+  return out;
+}
+
+Result<std::vector<std::byte>> prune_weights(const Gguf& file, PruneScope scope, double share,
+                                             const Calibration* calibration) {
+  GgufWriter writer;
+  writer.copy_metadata(file);
+  Pruner pruner(scope, share, calibration);
+  std::vector<float> values;
+  for (const GgufTensor& t : file.tensors()) {
+    if (!is_pruned(t)) {
+      writer.tensor(t.name, t.type, shape_of(t), t.data);
+      continue;
+    }
+    if (!can_quantize(t.type))
+      return fail(ErrorCode::ENOSYS_,
+                  fmt::format("{}: the tensor {} is {}, which is not written; prune before quantizing",
+                              file.name(), t.name, ggml_type_info(static_cast<uint32_t>(t.type))->name));
+    if (t.elements > UINT32_MAX)
+      return fail(ErrorCode::ENOSYS_, fmt::format("{}: the tensor {} is too large", file.name(), t.name));
+    values.resize(t.elements);
+    dequantize(t.type, t.data, values);
+    TRY(pruner.prune(std::string(t.name), values, t.shape[0]));
+    writer.tensor(t.name, t.type, shape_of(t), quantize(t.type, values));
+  }
+  return writer.finish();
+}
+
+std::vector<uint32_t> least_influential(const Calibration& calibration, uint32_t n) {
+  std::vector<uint32_t> order(calibration.influence.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, {}, [&](uint32_t i) { return calibration.influence[i]; });
+  order.resize(std::min<size_t>(n, order.size()));
+  std::ranges::sort(order);
+  return order;
+}
+
+Result<std::vector<std::byte>> drop_layers(const Gguf& file, std::span<const uint32_t> layers) {
+  const ModelConfig config = TRY(read_config(file));
+  if (config.window > 0 && config.local_period > 1)
+    return fail(ErrorCode::EINVAL_,
+                file.name() + ": windows alternate by a layer's number; none can be left out");
+  if (layers.empty() || layers.size() >= config.n_layers || layers.back() >= config.n_layers)
+    return fail(ErrorCode::EINVAL_,
+                fmt::format("{}: {} layers to leave out of {}", file.name(), layers.size(), config.n_layers));
+  const std::string count = config.architecture + ".block_count";
+  GgufWriter writer;
+  writer.copy_metadata(file, {&count, 1});
+  writer.uint32(count, config.n_layers - static_cast<uint32_t>(layers.size()));
+  for (const GgufTensor& t : file.tensors()) {
+    std::string name(t.name);
+    if (const auto layer = layer_of(t.name)) {
+      if (std::ranges::binary_search(layers, *layer)) continue;
+      const auto before = std::ranges::lower_bound(layers, *layer) - layers.begin();
+      name = fmt::format("blk.{}{}", *layer - before, name.substr(name.find('.', kLayerPrefix.size())));
+    }
+    writer.tensor(name, t.type, shape_of(t), t.data);
+  }
+  return writer.finish();
+}
+
+}  // namespace phios

@@ -1,0 +1,97 @@
+// model prune: a model file with weights set to zero, or with layers left out.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "drivers/model/native/prune.h"
+#include "drivers/model/native/tokenizer/tokenizer.h"
+#include "kernel/boot/cmd/model_files.h"
+
+namespace phios {
+
+namespace {
+
+constexpr uint32_t kCalibrationTokens = 256;
+
+struct Options {
+  std::string in, out, method, text;
+  double share = 0.5;
+  std::vector<uint32_t> layers;
+  uint32_t drop = 0, tokens = kCalibrationTokens;
+};
+
+std::unexpected<Error> wrong(std::string what) { return fail(ErrorCode::EINVAL_, std::move(what)); }
+
+Result<Calibration> calibrate_by_text(const Gguf& file, const Options& options) {
+  const std::unique_ptr<Tokenizer> tokenizer = TRY(make_tokenizer(file));
+  std::vector<Token> tokens = tokenizer->encode(TRY(read_text(options.text)), false);
+  if (tokenizer->adds_bos() && tokenizer->bos() >= 0) tokens.insert(tokens.begin(), tokenizer->bos());
+  tokens.resize(std::min<size_t>(tokens.size(), options.tokens));
+  if (tokens.empty()) return wrong(options.text + ": an empty text calibrates nothing");
+  return calibrate(file, tokens);
+}
+
+Result<std::vector<std::byte>> without_layers(const Gguf& file, const Options& options,
+                                              const Calibration* calibration) {
+  std::vector<uint32_t> layers = options.layers;
+  if (layers.empty() == (options.drop == 0)) return wrong("--method layers: either --layers or --drop");
+  if (options.drop > 0 && !calibration) return wrong("--drop chooses by a text: give --text");
+  if (options.drop > 0) layers = least_influential(*calibration, options.drop);
+  std::ranges::sort(layers);
+  layers.erase(std::ranges::unique(layers).begin(), layers.end());
+  fmt::print("layers left out: {}\n", nlohmann::json(layers).dump());
+  return drop_layers(file, layers);
+}
+
+Result<int> prune(const Options& o) {
+  const Gguf file = TRY(Gguf::open(o.in));
+  if (o.method == "wanda" && o.text.empty()) return wrong("--method wanda calibrates by a text: give --text");
+  Calibration calibration;
+  const Calibration* by = nullptr;
+  if (!o.text.empty() && o.method != "magnitude") {
+    calibration = TRY(calibrate_by_text(file, o));
+    by = &calibration;
+  }
+  const PruneScope scope = o.method == "2:4"     ? PruneScope::kTwoOfFour
+                           : o.method == "wanda" ? PruneScope::kRow
+                                                 : PruneScope::kMatrix;
+  TRY(write_model_file(o.out, o.method == "layers" ? TRY(without_layers(file, o, by))
+                                                   : TRY(prune_weights(file, scope, o.share, by))));
+  return 0;
+}
+
+}  // namespace
+
+void add_prune_command(CLI::App& model, CommandContext& context) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command =
+      model.add_subcommand("prune", "write a file with weights set to zero, or layers left out");
+  command->footer(
+      "magnitude: the smallest of each matrix. wanda: the smallest of each output, times the norm of their "
+      "inputs "
+      "in --text. 2:4: two of every four neighbours, with --text as wanda scores them. layers: --layers, or "
+      "the "
+      "--drop of least influence in --text.\n\nExamples:\n"
+      "  phios model prune a.gguf b.gguf --method wanda --text sample.txt --share 0.5\n"
+      "  phios model prune a.gguf b.gguf --method layers --layers 20,21");
+  command->add_option("IN", o->in, "a GGUF file in F32, F16, BF16, Q8_0 or Q4_0")->required();
+  command->add_option("OUT", o->out, "the new one")->required();
+  command->add_option("--method", o->method, "magnitude, wanda, 2:4 or layers")
+      ->required()
+      ->check(CLI::IsMember({"magnitude", "wanda", "2:4", "layers"}));
+  command->add_option("--share", o->share, "of the weights that become zero")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--text", o->text, "the file of a text to calibrate by, or -")->type_name("FILE");
+  command->add_option("--tokens", o->tokens, "of it that are used")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command->add_option("--layers", o->layers, "numbers of layers, from 0")->delimiter(',');
+  command->add_option("--drop", o->drop, "how many layers")->check(CLI::Range(1, 1024));
+  command->callback(command_callback(context, [o] { return prune(*o); }));
+}
+
+}  // namespace phios
