@@ -20,7 +20,7 @@ nlohmann::json info(const ChildResult& ran) {
 }
 
 TEST_F(CliModel, MakesQuantizesAndTellsOfFiles) {
-  for (const char* arch : {"llama", "qwen2"}) {
+  for (const char* arch : {"llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3"}) {
     EXPECT_EQ(run({"model", "random", "r.gguf", "--arch", arch, "--shape",
                    "embd=64,layers=2,heads=4,kv_heads=2,ff=128,vocab=300,context=256"})
                   .exit_code,
@@ -37,6 +37,49 @@ TEST_F(CliModel, MakesQuantizesAndTellsOfFiles) {
   }
   EXPECT_EQ(run({"model", "quantize", "r.gguf", "q.gguf", "Q7_3"}).exit_code, 2);
   EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,heads=0"}).exit_code, 2);
+}
+
+TEST_F(CliModel, EmbedsTexts) {
+  EXPECT_EQ(run({"model", "random", "b.gguf", "--arch", "bert", "--shape",
+                 "embd=64,layers=1,heads=4,ff=64,vocab=300,context=64"})
+                .exit_code,
+            0);
+  EXPECT_EQ(info(run({"--model", "b.gguf", "model", "info", "--json"}))["pooling"], "mean");
+  const nlohmann::json vectors = info(run({"--model", "b.gguf", "embed", "--json", "a dog", "a cat"}));
+  ASSERT_EQ(vectors.size(), 2u);
+  EXPECT_EQ(vectors[0].size(), 64u);
+  const nlohmann::json cosines = info(
+      run({"--model", "b.gguf", "embed", "--json", "--cosines", "--file", "-"}, "a dog\n\nA DOG\na cat\n"));
+  ASSERT_EQ(cosines.size(), 3u);
+  EXPECT_NEAR(cosines[1].get<double>(), 1, 1e-5);
+  EXPECT_LT(cosines[2].get<double>(), 0.99999);
+  EXPECT_EQ(run({"--model", "b.gguf", "embed"}).exit_code, 2);
+  const ChildResult decoder = run({"--model", "b.gguf", "generate", "--prompt", "a"});
+  EXPECT_NE(decoder.exit_code, 0);
+  EXPECT_THAT(decoder.errors, HasSubstr("\"bert\""));
+}
+
+TEST_F(CliModel, Prunes) {
+  EXPECT_EQ(
+      run({"model", "random", "r.gguf", "--shape", "embd=64,layers=3,heads=4,kv_heads=2,ff=128"}).exit_code,
+      0);
+  write("t.txt", "What is 2 plus 3?");
+  for (const char* method : {"magnitude", "wanda", "2:4"}) {
+    const ChildResult pruned =
+        run({"model", "prune", "r.gguf", "p.gguf", "--method", method, "--text", "t.txt"});
+    EXPECT_EQ(pruned.exit_code, 0) << pruned.errors;
+    EXPECT_EQ(info(run({"--model", "p.gguf", "model", "info", "--json"}))["layers"], 3);
+  }
+  EXPECT_EQ(run({"model", "prune", "r.gguf", "p.gguf", "--method", "layers", "--layers", "1"}).exit_code, 0);
+  EXPECT_EQ(info(run({"--model", "p.gguf", "model", "info", "--json"}))["layers"], 2);
+  EXPECT_EQ(
+      run({"model", "prune", "r.gguf", "p.gguf", "--method", "layers", "--drop", "2", "--text", "t.txt"})
+          .exit_code,
+      0);
+  EXPECT_EQ(info(run({"--model", "p.gguf", "model", "info", "--json"}))["layers"], 1);
+  EXPECT_EQ(run({"model", "prune", "r.gguf", "p.gguf", "--method", "wanda"}).exit_code, 2);
+  EXPECT_EQ(run({"model", "prune", "r.gguf", "p.gguf", "--method", "layers"}).exit_code, 2);
+  EXPECT_NE(run({"model", "convert", ".", "c.gguf"}).exit_code, 0);
 }
 
 TEST_F(CliModel, TokenizesBytes) {

@@ -2,8 +2,10 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "drivers/model/native/encoder.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/embed.h"
 #include "kernel/boot/cmd/lone_sequence.h"
@@ -14,24 +16,7 @@ namespace phios {
 
 namespace {
 
-Result<int> info(const CommandContext& context) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
-  const ModelInfo& m = model->info();
-  const nlohmann::ordered_json all = {{"name", m.name},
-                                      {"architecture", m.architecture},
-                                      {"parameters", m.parameters},
-                                      {"file_bytes", m.file_bytes},
-                                      {"vocabulary", m.n_vocab},
-                                      {"layers", m.n_layers},
-                                      {"embedding", m.n_embd},
-                                      {"heads", m.n_heads},
-                                      {"kv_heads", m.n_kv_heads},
-                                      {"head_dim", m.head_dim},
-                                      {"context_length", m.context_length},
-                                      {"kv_bytes_per_token", m.kv.frame_bytes() / PHI_PAGE_TOKENS},
-                                      {"chat_template", m.chat_template},
-                                      {"markers_are_tokens", model->tokenizer().marker("<|phi_sys|>") >= 0},
-                                      {"id", fmt::format("{:016x}", m.id)}};
+int print_all(const CommandContext& context, const nlohmann::ordered_json& all) {
   if (context.json) {
     fmt::print("{}\n", all.dump());
   } else {
@@ -39,6 +24,51 @@ Result<int> info(const CommandContext& context) {
       fmt::print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   return 0;
+}
+
+Result<nlohmann::ordered_json> encoder_info(const Gguf& file) {
+  const EncoderConfig c = TRY(read_encoder_config(file));
+  uint64_t parameters = 0;
+  for (const GgufTensor& t : file.tensors()) parameters += t.elements;
+  return nlohmann::ordered_json{{"name", TRY(file.string_or("general.name", file.name()))},
+                                {"architecture", "bert"},
+                                {"parameters", parameters},
+                                {"file_bytes", file.file_bytes()},
+                                {"files", file.n_shards()},
+                                {"vocabulary", c.n_vocab},
+                                {"layers", c.n_layers},
+                                {"embedding", c.n_embd},
+                                {"heads", c.n_heads},
+                                {"context_length", c.context_length},
+                                {"pooling", c.pooling == EncoderConfig::Pooling::kMean ? "mean" : "first"}};
+}
+
+Result<int> info(const CommandContext& context) {
+  uint64_t files = 1;
+  if (std::filesystem::is_regular_file(context.config.model)) {
+    const Gguf file = TRY(Gguf::open(context.config.model));
+    if (TRY(file.string_or("general.architecture", "")) == "bert")
+      return print_all(context, TRY(encoder_info(file)));
+    files = file.n_shards();
+  }
+  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
+  const ModelInfo& m = model->info();
+  return print_all(context, {{"name", m.name},
+                             {"architecture", m.architecture},
+                             {"parameters", m.parameters},
+                             {"file_bytes", m.file_bytes},
+                             {"files", files},
+                             {"vocabulary", m.n_vocab},
+                             {"layers", m.n_layers},
+                             {"embedding", m.n_embd},
+                             {"heads", m.n_heads},
+                             {"kv_heads", m.n_kv_heads},
+                             {"head_dim", m.head_dim},
+                             {"context_length", m.context_length},
+                             {"kv_bytes_per_token", m.kv.frame_bytes() / PHI_PAGE_TOKENS},
+                             {"chat_template", m.chat_template},
+                             {"markers_are_tokens", model->tokenizer().marker("<|phi_sys|>") >= 0},
+                             {"id", fmt::format("{:016x}", m.id)}});
 }
 
 struct TokenizeOptions {

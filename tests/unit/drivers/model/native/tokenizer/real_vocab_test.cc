@@ -1,6 +1,6 @@
-// Four real vocabularies and 46 texts each, with the ids that they must become. The files are not part of the
-// project: PHIOS_DATA names the folder that holds tokenizer/, else ../shared/data beside the checkout is
-// tried.
+// Real vocabularies and 46 texts each, with the ids that they must become. The files are not part of the
+// project, and those that are not there are skipped: PHIOS_DATA names the folder that holds tokenizer/, else
+// ../shared/data beside the checkout is tried.
 #include <gmock/gmock.h>
 
 #include <chrono>
@@ -78,6 +78,7 @@ TEST_P(RealVocabulary, TokenizesEveryTextExactly) {
 }
 
 TEST_P(RealVocabulary, ItsOwnMarkersNeverComeOutOfPlainText) {
+  if (GetParam() == std::string_view("bert-bge")) GTEST_SKIP() << "its unknown token stands for any word";
   for (Token token = 0; token < static_cast<Token>(tokenizer_->size()); ++token)
     for (const Token made : tokenizer_->encode(tokenizer_->bytes(token), false))
       ASSERT_FALSE(tokenizer_->is_control(made)) << token;
@@ -100,7 +101,10 @@ TEST_P(RealVocabulary, IsFast) {
   EXPECT_LT(took.count(), 20.0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RealVocabulary, ::testing::Values("gpt-2", "llama-spm", "starcoder", "falcon"),
+INSTANTIATE_TEST_SUITE_P(All, RealVocabulary,
+                         ::testing::Values("gpt-2", "llama-spm", "starcoder", "falcon", "bert-bge",
+                                           "command-r", "deepseek-coder", "deepseek-llm", "llama-bpe", "mpt",
+                                           "phi-3", "qwen2", "refact"),
                          [](const auto& given) {
                            std::string name = given.param;
                            std::replace(name.begin(), name.end(), '-', '_');
