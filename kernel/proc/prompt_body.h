@@ -8,7 +8,6 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "kernel/proc/process.h"
@@ -59,7 +58,7 @@ class PromptBody final : public Body, private Step::Owner {
   int jump_to_ = -1;
   bool exits_ = false, forked_ = false;
   std::string exit_value_, fork_answer_;
-  std::set<std::string> operands_;  // of the section, where the program limits them
+  Operands operands_;  // of the section, where the program limits them
   std::shared_ptr<const SavedContext> loaded_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "syscalls/codec/operands.h"
+#include "syscalls/codec/slots.h"
 #include "syscalls/codec/text.h"
 #include "syscalls/codec/words.h"
 
@@ -16,13 +17,8 @@ constexpr size_t kIntegerDigits = 18;  // as RegexPool::integer
 class FramesBuilder {
  public:
   FramesBuilder(RegexPool& pool, const RightSet& rights, std::span<const std::string> labels,
-                const std::set<std::string>* operands)
-      : pool_(pool), rights_(rights), operands_(operands), space_(pool.literal(" ")), label_(one_of(labels)) {
-    if (operands == nullptr) return;
-    operand_ = one_of(*operands);
-    integer_ = one_of(integer_operands(*operands, kIntegerDigits));
-    big_integer_ = one_of(integer_operands(*operands, 0));
-  }
+                std::vector<OperandSlot>* slots)
+      : pool_(pool), rights_(rights), slots_(slots), space_(pool.literal(" ")), label_(one_of(labels)) {}
 
   RegexId row(const CallSpec& spec) {
     std::vector<RegexId> parts = {pool_.literal(spec.text)};
@@ -35,14 +31,14 @@ class FramesBuilder {
   RegexId argument(const CallSpec& spec, size_t i) {
     const ArgSpec& arg = spec.args[i];
     bool must = arg.kind == ArgKind::kRequired;
-    const bool composed = operands_ == nullptr || spec.right.starts_with(kDriverRights);
+    const bool composed = slots_ == nullptr || spec.right.starts_with(kDriverRights);
     RegexId value = composed ? of_type(arg.type) : operand_of_type(arg.type);
     if (scope_argument(spec) == i) {
       const std::vector<std::string> scopes = rights_.scopes(spec);
       if (scopes != std::vector<std::string>{"*"}) {
         // Without the argument the call would need the right without a scope.
         must = must || arg.kind != ArgKind::kRest;
-        value = composed ? scoped(scopes) : scoped_operand(scopes);
+        value = composed ? scoped(scopes) : slot(OperandSlot::Kind::kWord, scopes);
       }
     }
     if (arg.kind == ArgKind::kOptionalKey)
@@ -80,18 +76,30 @@ class FramesBuilder {
       case ArgType::kValue:
       case ArgType::kText:
       case ArgType::kName:
-        return operand_;
+        return slot(OperandSlot::Kind::kWord);
       case ArgType::kPid:
-        return pool_.alternatives({pool_.literal("any"), integer_});
+        return pool_.alternatives({pool_.literal("any"), slot(OperandSlot::Kind::kInteger)});
       case ArgType::kInt:
-        return integer_;
+        return slot(OperandSlot::Kind::kInteger);
       case ArgType::kBigInt:
-        return big_integer_;
+        return slot(OperandSlot::Kind::kBigInteger);
       case ArgType::kLabel:
+        return slot(OperandSlot::Kind::kLabel);
       case ArgType::kBool:
         return of_type(type);
     }
-    return operand_;
+    return slot(OperandSlot::Kind::kWord);
+  }
+
+  // The byte of that slot; equal slots share one.
+  RegexId slot(OperandSlot::Kind kind, std::vector<std::string> scopes = {"*"}) {
+    OperandSlot wanted{kind, std::move(scopes)};
+    const auto known = std::find(slots_->begin(), slots_->end(), wanted);
+    const auto index = static_cast<size_t>(known - slots_->begin());
+    if (known == slots_->end()) slots_->push_back(std::move(wanted));
+    // Past the last byte a slot is without any word; the caller sees that there are too many.
+    if (index >= kSlotsMax) return pool_.alternatives({});
+    return pool_.range(slot_byte(index), slot_byte(index));
   }
 
   template <class Words>
@@ -99,18 +107,6 @@ class FramesBuilder {
     std::vector<RegexId> literals;
     for (const std::string& word : words) literals.push_back(pool_.literal(word));
     return pool_.alternatives(std::move(literals));
-  }
-
-  RegexId scoped_operand(const std::vector<std::string>& scopes) {
-    std::vector<std::string> inside;
-    for (const std::string& word : *operands_) {
-      const Result<std::string> name = WordReader(word).word();
-      const auto covers = [&](std::string_view scope) {
-        return scope.ends_with('*') ? name->starts_with(scope.substr(0, scope.size() - 1)) : *name == scope;
-      };
-      if (name && std::any_of(scopes.begin(), scopes.end(), covers)) inside.push_back(word);
-    }
-    return one_of(inside);
   }
 
   RegexId scoped(const std::vector<std::string>& scopes) {
@@ -133,11 +129,24 @@ class FramesBuilder {
 
   RegexPool& pool_;
   const RightSet& rights_;
-  const std::set<std::string>* operands_;
+  std::vector<OperandSlot>* slots_;  // null: every argument is composed
   RegexId space_;
   RegexId label_;
-  RegexId operand_ = 0, integer_ = 0, big_integer_ = 0;  // where there are operands
 };
+
+RegexId build(FramesBuilder builder, RegexPool& pool, std::span<const CallSpec* const> rows) {
+  std::vector<RegexId> frames;
+  for (const CallSpec* spec : rows) frames.push_back(builder.row(*spec));
+  return pool.alternatives(std::move(frames));
+}
+
+bool in_scopes(const std::string& word, const std::vector<std::string>& scopes) {
+  const Result<std::string> name = WordReader(word).word();
+  return name && std::any_of(scopes.begin(), scopes.end(), [&](std::string_view scope) {
+           return scope.ends_with('*') ? name->starts_with(scope.substr(0, scope.size() - 1))
+                                       : *name == scope;
+         });
+}
 
 }  // namespace
 
@@ -153,11 +162,44 @@ std::vector<const CallSpec*> emittable_calls(const RightSet& rights, bool has_la
 }
 
 RegexId frames_regex(RegexPool& pool, std::span<const CallSpec* const> rows, const RightSet& rights,
-                     std::span<const std::string> labels, const std::set<std::string>* operands) {
-  FramesBuilder builder(pool, rights, labels, operands);
-  std::vector<RegexId> frames;
-  for (const CallSpec* spec : rows) frames.push_back(builder.row(*spec));
-  return pool.alternatives(std::move(frames));
+                     std::span<const std::string> labels) {
+  return build({pool, rights, labels, nullptr}, pool, rows);
+}
+
+RegexId frames_regex(RegexPool& pool, std::span<const CallSpec* const> rows, const RightSet& rights,
+                     std::vector<OperandSlot>& slots) {
+  return build({pool, rights, {}, &slots}, pool, rows);
+}
+
+std::vector<SlotWord> words_of_slot(const OperandSlot& slot, const Operands& operands,
+                                    std::span<const std::string> labels) {
+  const auto count = [&](const std::string& word) {
+    const auto at = operands.find(word);
+    return at == operands.end() ? 0 : at->second;
+  };
+  std::vector<SlotWord> words;
+  switch (slot.kind) {
+    case OperandSlot::Kind::kInteger:
+    case OperandSlot::Kind::kBigInteger:
+      for (std::string& word :
+           integer_operands(operands, slot.kind == OperandSlot::Kind::kInteger ? kIntegerDigits : 0)) {
+        const bool once = count(word) == 1;
+        words.push_back({std::move(word), once});
+      }
+      break;
+    case OperandSlot::Kind::kLabel:
+      for (const std::string& label : labels) {
+        if (const uint32_t named = count(label) + count(quote_string(label)); named > 0)
+          words.push_back({label, named == 1});
+      }
+      break;
+    case OperandSlot::Kind::kWord:
+      for (const auto& [word, named] : operands) {
+        if (!is_stop_word(word) && in_scopes(word, slot.scopes)) words.push_back({word, named == 1});
+      }
+      break;
+  }
+  return words;
 }
 
 }  // namespace phios

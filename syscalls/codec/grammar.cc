@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <list>
 #include <map>
@@ -12,6 +13,7 @@
 
 #include "syscalls/codec/automaton.h"
 #include "syscalls/codec/frames.h"
+#include "syscalls/codec/slots.h"
 #include "syscalls/codec/text.h"
 
 namespace phios {
@@ -34,10 +36,80 @@ std::vector<const CallSpec*> rows_of(const Automaton& form, std::vector<const Ca
 }
 
 Result<Automaton> legal_frames(const std::vector<const CallSpec*>& rows, const RightSet& rights,
-                               const std::vector<std::string>& labels,
-                               const std::set<std::string>* operands = nullptr) {
+                               const std::vector<std::string>& labels) {
   RegexPool pool;
-  return compile_regex(pool, frames_regex(pool, rows, rights, labels, operands));
+  return compile_regex(pool, frames_regex(pool, rows, rights, labels));
+}
+
+// The last ones asked for, by everything that they were made from.
+template <class T>
+class Cache {
+ public:
+  std::shared_ptr<const T> find(const std::string& key) {
+    std::lock_guard lock(mutex_);
+    const auto at = index_.find(key);
+    if (at == index_.end()) return nullptr;
+    entries_.splice(entries_.begin(), entries_, at->second);
+    return at->second->second;
+  }
+
+  void put(const std::string& key, std::shared_ptr<const T> value) {
+    std::lock_guard lock(mutex_);
+    if (index_.contains(key)) return;
+    entries_.emplace_front(key, std::move(value));
+    index_.emplace(entries_.front().first, entries_.begin());
+    if (entries_.size() <= Grammar::kCached) return;
+    index_.erase(entries_.back().first);
+    entries_.pop_back();
+  }
+
+ private:
+  using Entries = std::list<std::pair<std::string, std::shared_ptr<const T>>>;
+  std::mutex mutex_;  // guards both
+  Entries entries_;   // the last used first
+  std::unordered_map<std::string_view, typename Entries::iterator> index_;
+};
+
+// Lengths before the texts, so that different lists never read the same.
+template <class List>
+void append_to_key(std::string& key, const List& list) {
+  const auto number = [&key](size_t n) { key.append(reinterpret_cast<const char*>(&n), sizeof n); };
+  number(list.size());
+  for (const std::string& text : list) {
+    number(text.size());
+    key += text;
+  }
+}
+
+// The frames of some rights with a slot for each operand: what the sections of a program have in common.
+struct Skeleton {
+  Automaton automaton;
+  std::vector<OperandSlot> slots;
+};
+
+Result<std::shared_ptr<const Skeleton>> skeleton(const RightSet& rights, bool has_labels) {
+  static Cache<Skeleton> cache;
+  std::string key(1, has_labels ? 'l' : 'n');
+  append_to_key(key, rights.list());
+  if (auto known = cache.find(key)) return known;
+  const auto made = std::make_shared<Skeleton>();
+  RegexPool pool;
+  const RegexId root = frames_regex(pool, emittable_calls(rights, has_labels), rights, made->slots);
+  if (made->slots.size() > kSlotsMax)
+    return fail(ErrorCode::ETOOBIG_,
+                fmt::format("operands: section: {} different lists of scopes, at most {}", made->slots.size(),
+                            kSlotsMax));
+  made->automaton = TRY(compile_regex(pool, root));
+  cache.put(key, made);
+  return made;
+}
+
+Result<Automaton> frames_of_words(const GrammarSpec& spec) {
+  const std::shared_ptr<const Skeleton> frames = TRY(skeleton(spec.rights, !spec.labels.empty()));
+  std::vector<std::vector<SlotWord>> words;
+  for (const OperandSlot& slot : frames->slots)
+    words.push_back(words_of_slot(slot, *spec.operands, spec.labels));
+  return fill_slots(frames->automaton, words);
 }
 
 std::string why_not_legal(const std::string& frame) {
@@ -84,10 +156,11 @@ class GrammarBuilder {
  public:
   static Result<std::shared_ptr<const Grammar>> build(const GrammarSpec& spec) {
     std::vector<Automaton> frames;
-    if (spec.form.empty()) {
+    if (spec.form.empty() && spec.operands) {
+      frames.push_back(TRY(frames_of_words(spec)));
+    } else if (spec.form.empty()) {
       const auto rows = emittable_calls(spec.rights, !spec.labels.empty());
-      const std::set<std::string>* operands = spec.operands ? &*spec.operands : nullptr;
-      frames.push_back(TRY(legal_frames(rows, spec.rights, spec.labels, operands)));
+      frames.push_back(TRY(legal_frames(rows, spec.rights, spec.labels)));
     }
     for (size_t k = 0; k < spec.form.size(); ++k) frames.push_back(TRY(form_frame(spec, k)));
     GrammarBuilder builder;
@@ -218,49 +291,18 @@ class GrammarBuilder {
 
 namespace {
 
-// The last grammars asked for, by everything that their specs say.
-class GrammarCache {
- public:
-  std::shared_ptr<const Grammar> find(const std::string& key) {
-    std::lock_guard lock(mutex_);
-    const auto at = index_.find(key);
-    if (at == index_.end()) return nullptr;
-    entries_.splice(entries_.begin(), entries_, at->second);
-    return at->second->second;
-  }
-
-  void put(const std::string& key, std::shared_ptr<const Grammar> grammar) {
-    std::lock_guard lock(mutex_);
-    if (index_.contains(key)) return;
-    entries_.emplace_front(key, std::move(grammar));
-    index_.emplace(entries_.front().first, entries_.begin());
-    if (entries_.size() <= Grammar::kCached) return;
-    index_.erase(entries_.back().first);
-    entries_.pop_back();
-  }
-
- private:
-  using Entries = std::list<std::pair<std::string, std::shared_ptr<const Grammar>>>;
-  std::mutex mutex_;  // guards both
-  Entries entries_;   // the last used first
-  std::unordered_map<std::string_view, Entries::iterator> index_;
-};
-
-// Lengths before the texts, so that different specs never read the same.
 std::string cache_key(const GrammarSpec& spec) {
   std::string key(1, spec.free_text ? 'f' : 'n');
-  const auto append = [&key](const auto& list) {
-    const auto number = [&key](size_t n) { key.append(reinterpret_cast<const char*>(&n), sizeof n); };
-    number(list.size());
-    for (const std::string& text : list) {
-      number(text.size());
-      key += text;
+  append_to_key(key, spec.rights.list());
+  append_to_key(key, spec.labels);
+  append_to_key(key, spec.form);
+  if (spec.operands) {
+    key += 'o';
+    for (const auto& [word, count] : *spec.operands) {
+      append_to_key(key, std::array{word});
+      key += count == 1 ? '1' : '+';
     }
-  };
-  append(spec.rights.list());
-  append(spec.labels);
-  append(spec.form);
-  if (spec.operands) append(*spec.operands);
+  }
   return key;
 }
 
@@ -285,7 +327,7 @@ Status check_spec(const GrammarSpec& spec) {
 }  // namespace
 
 Result<std::shared_ptr<const Grammar>> Grammar::compile(const GrammarSpec& spec) {
-  static GrammarCache cache;
+  static Cache<Grammar> cache;
   const std::string key = cache_key(spec);
   if (auto known = cache.find(key)) return known;
   TRY(check_spec(spec));

@@ -12,13 +12,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernel/base/result.h"
+#include "syscalls/codec/operands.h"
 #include "syscalls/codec/rights.h"
 
 namespace phios {
@@ -29,9 +29,9 @@ struct GrammarSpec {
   std::vector<std::string> form;    // regexes, see docs/formats/form.md; empty: any frame of table ∩ rights
   // Text outside frames. With a form there is none.
   bool free_text = true;
-  // Where given: cells, names, values and integers of calls that stay inside the kernel are among these words
-  // (see operands.h), spelled as in a frame. Not together with a form.
-  std::optional<std::set<std::string>> operands = std::nullopt;
+  // Where given: cells, names, values, labels and integers of calls that stay inside the kernel are among
+  // these words. Not together with a form.
+  std::optional<Operands> operands = std::nullopt;
 };
 
 // The automaton of one process's frames. What is said of a state holds for every place in a frame of which no

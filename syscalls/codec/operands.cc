@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "syscalls/codec/text.h"
 #include "syscalls/codec/words.h"
@@ -12,28 +14,40 @@ namespace {
 
 constexpr std::string_view kPunctuation = ".:+-/";  // bare bytes that also stand around words
 constexpr std::string_view kSentenceMarks = ".:";
+constexpr size_t kOperator = 2;  // bytes of ++ and --
+constexpr std::array kStopWords = {
+#define PHI_STOP_WORD(word) std::string_view(word),
+#include "syscalls/codec/stop_words.def"
+#undef PHI_STOP_WORD
+};
+static_assert(std::ranges::is_sorted(kStopWords));
 
 bool is_bare(char c) { return is_bare_word({&c, 1}); }
 
-void add_run(std::string_view run, std::set<std::string>& words) {
-  words.emplace(run);
-  if (run.find_first_not_of(kPunctuation) == std::string_view::npos) return;
-  for (const std::string_view marks :
-       {kSentenceMarks, kPunctuation}) {  // "/mem/a/." is /mem/a/ before a stop
-    run = run.substr(0, run.find_last_not_of(marks) + 1);
-    words.emplace(run);
+// Every reading of a run of bare bytes counts as one word.
+void add_run(std::string_view run, Operands& words) {
+  if (const size_t last = run.find_last_not_of("+-") + 1; last > 0 && run.size() - last >= kOperator)
+    run = run.substr(0, last);
+  std::set<std::string_view> readings = {run};
+  if (run.find_first_not_of(kPunctuation) != std::string_view::npos) {
+    for (const std::string_view marks :
+         {kSentenceMarks, kPunctuation}) {  // "/mem/a/." is /mem/a/ before a stop
+      run = run.substr(0, run.find_last_not_of(marks) + 1);
+      readings.insert(run);
+    }
+    readings.insert(run.substr(run.find_first_not_of(kPunctuation)));
   }
-  words.emplace(run.substr(run.find_first_not_of(kPunctuation)));
+  for (const std::string_view reading : readings) ++words[std::string(reading)];
 }
 
 }  // namespace
 
-Status add_operands(std::string_view text, std::set<std::string>& words) {
+Status add_operands(std::string_view text, Operands& words) {
   while (!text.empty()) {
     if (text.front() == '"') {
       WordReader reader(text);
       if (const Result<std::string> string = reader.word()) {
-        words.insert(quote_string(*string));
+        ++words[quote_string(*string)];
         text = reader.rest();
         continue;
       }
@@ -44,7 +58,7 @@ Status add_operands(std::string_view text, std::set<std::string>& words) {
     text.remove_prefix(std::max<size_t>(size, 1));
   }
   size_t bytes = 0;
-  for (const std::string& word : words) bytes += word.size();
+  for (const auto& [word, count] : words) bytes += word.size();
   if (words.size() > kOperandsMax || bytes > kOperandBytesMax) {
     return fail(
         ErrorCode::ETOOBIG_,
@@ -55,15 +69,17 @@ Status add_operands(std::string_view text, std::set<std::string>& words) {
   return {};
 }
 
+bool is_stop_word(std::string_view word) { return std::ranges::binary_search(kStopWords, word); }
+
 bool is_integer(std::string_view word, size_t digits) {
   if (word.starts_with('-')) word.remove_prefix(1);
   return !word.empty() && (digits == 0 || word.size() <= digits) &&
          std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::vector<std::string> integer_operands(const std::set<std::string>& words, size_t digits) {
+std::vector<std::string> integer_operands(const Operands& words, size_t digits) {
   std::set<std::string> integers = {"1", "-1"};
-  for (const std::string& word : words) {
+  for (const auto& [word, count] : words) {
     if (!is_integer(word, digits)) continue;
     integers.insert(word);
     integers.insert(word.starts_with('-') ? word.substr(1) : "-" + word);

@@ -23,7 +23,7 @@ Status FrameProbe::start(const isa::Case& c, const Options& options) {
   spec.labels = c.labels;
   spec.free_text = false;
   if (options.operands_of_section) {
-    std::set<std::string>& words = spec.operands.emplace();
+    Operands& words = spec.operands.emplace();
     TRY(add_operands(c.section, words));
     if (c.section.empty() && !c.before.empty()) {  // the case goes on in the section before, after its answer
       TRY(add_operands(c.before.back().text, words));

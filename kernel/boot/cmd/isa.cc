@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "syscalls/codec/operands.h"
+
 namespace phios::isa {
 
 namespace {
@@ -160,8 +162,8 @@ Result<Set> load(std::string_view yaml) {
   return set;
 }
 
-std::string operand(const Set& set, CaseRandom& random, const std::string& name) {
-  const Form& form = set.forms.at(name);
+namespace {
+std::string draw(const Form& form, CaseRandom& random) {
   const size_t most = form.max - (form.quoted ? 2 : 0);
   const size_t size = static_cast<size_t>(
       random.between(static_cast<int64_t>(std::min(form.min, most)), static_cast<int64_t>(most)));
@@ -173,6 +175,14 @@ std::string operand(const Set& set, CaseRandom& random, const std::string& name)
     text += next;
   }
   return form.quoted ? '"' + text + '"' : form.prefix + text;
+}
+}  // namespace
+
+std::string operand(const Set& set, CaseRandom& random, const std::string& name) {
+  const Form& form = set.forms.at(name);
+  std::string text = draw(form, random);
+  while (is_stop_word(text)) text = draw(form, random);
+  return text;
 }
 
 std::vector<Case> make_cases(const Set& set, uint64_t seed) {

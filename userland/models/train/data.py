@@ -8,7 +8,8 @@ from model import EOT
 
 # family → (generator, share of the samples)
 FAMILIES = {
-    "isa": (isa.sample, 8.0),
+    "isa": (isa.sample, 5.0),
+    "catalogue": (isa.catalogue, 9.0),
     "choose": (isa.choices, 1.5),
     "utm": (utm.sample, 2.5),
     "sentence": (logic.sample, 1.8),
@@ -21,7 +22,8 @@ for _module in ("ask_calc", "ask_facts", "ask_parts", "ask_other", "verify"):
         pass
 
 
-EXACT = {"isa", "choose", "utm", "sentence", "query"}  # nearly always right: only the hard samples are worth a step
+# nearly always right: only the hard samples are worth a step, and are sought among so many times the common factor
+EXACT = {"isa": 1, "catalogue": 3, "choose": 1, "utm": 1, "sentence": 1, "query": 1}
 
 
 class Stream:
@@ -42,7 +44,7 @@ class Stream:
         picked = self.r.choices(self.names, self.weights, k=self.pool)
         for name in self.names:
             count = picked.count(name)
-            several = self.drawn if name in EXACT else 1
+            several = self.drawn * EXACT[name] if self.sift and name in EXACT else 1
             made = [FAMILIES[name][0](self.r, progress) for _ in range(count * several)]
             made = [c for c in made if len(c.ids) <= self.longest and any(t >= 0 for t in c.targets)]
             samples += made if several == 1 else self.sift(made, count)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import evaluate
+import isa
 from model import BYTES, END, EOT, RET, SYS, VOCAB, Linear
 from render import PROGRAMS, Context, load, substitute
 
@@ -45,7 +46,7 @@ def vocabulary():
 def source_hash():
     """Of all that determines the data: generators, instruction set, prompts."""
     h = hashlib.sha256()
-    files = sorted(HERE.glob("*.py")) + [HERE.parent / "isa.yaml"] + [PROGRAMS / f"{n}.md" for n in ("ask", "query", "sentence", "verify")]
+    files = sorted(HERE.glob("*.py")) + [HERE.parent / "isa.yaml", isa.STOP_LIST] + [PROGRAMS / f"{n}.md" for n in ("ask", "query", "sentence", "verify")]
     for f in files:
         h.update(f.name.encode() + b"\0" + f.read_bytes())
     return h.hexdigest()

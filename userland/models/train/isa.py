@@ -35,8 +35,10 @@ def expand(chars):
     return out
 
 
-# Words of the sentences themselves: a cell may be called `to` or `as`, and is then still a name.
-COMMON = sorted({w for rule in isa()["rules"] for say in rule["say"] for w in re.findall(r"\b[a-z]{1,12}\b", SLOT.sub(" ", say))})
+STOP_LIST = SOURCE.parents[2] / "syscalls/codec/stop_words.def"
+STOP_WORDS = set(re.findall(r'"([a-z]+)"', STOP_LIST.read_text()))  # never operands, unless in quotes
+# Other words of the sentences themselves: a cell may be called `value` or `a`, and is then still a name.
+COMMON = sorted({w for rule in isa()["rules"] for say in rule["say"] for w in re.findall(r"\b[a-z]{1,12}\b", SLOT.sub(" ", say))} - STOP_WORDS)
 NAMELIKE = ("bare", "shm", "mem", "at", "label", "prog")
 
 
@@ -141,8 +143,8 @@ def choose(r, rule, fill, scale):
     return holds
 
 
-def instance(r, rule, say, scale=1.0):
-    """One case: (section text, [(frame, its result or None if that is any)]); no frames: the section ends."""
+def instance(r, rule, say, scale=1.0, drawn=operand):
+    """One case: (section text, [(frame, its result or None if that is any)]); no frames: the section ends. `drawn` makes a slot's text."""
     fill = {}
     holds = choose(r, rule, fill, scale) if "choose" in rule else True
 
@@ -150,7 +152,8 @@ def instance(r, rule, say, scale=1.0):
         key = match.group(0)[1:-1]
         if key not in fill:
             rivals = [v.lstrip("@/") for v in fill.values() if v.isalnum() and v[0].isalpha()]
-            fill[key] = operand(r, r.choice(isa()["kinds"][match.group(1)]), scale, rivals)
+            while fill.get(key) is None or fill[key] in STOP_WORDS:
+                fill[key] = drawn(r, r.choice(isa()["kinds"][match.group(1)]), scale, rivals)
             if match.group(1) == "label" and fill[key] in [v for k, v in fill.items() if k != key]:
                 fill[key] += r.choice("0123456789xyz")
         return fill[key]
@@ -224,6 +227,51 @@ def choices(r, progress=1.0):
         if not answered(r, c, frames, 0.3):
             break
     return c
+
+
+def uniform(r, form, scale=1.0, rivals=()):
+    """Text of one form, every length and every character alike: what the catalogue says and no more."""
+    f = isa()["forms"][form]
+    chars, escapes = expand(f["chars"]), f.get("escapes", [])
+    limit = f["max"] - (2 if f.get("quoted") else 0)
+    size = r.randint(min(f["min"], limit), limit)
+    text = r.choice(expand(f["first"]))
+    while len(text.encode()) < size:
+        piece = r.choice(escapes) if escapes and r.random() < 0.12 else r.choice(chars)
+        if len((text + piece).encode()) > limit:
+            break
+        text += piece
+    return '"' + text + '"' if f.get("quoted") else f.get("prefix", "") + text
+
+
+def catalogue(r, progress=1.0):
+    """One instruction in one of the catalogue's states, operands as it says: where chance alone makes names, they begin alike and are short more often."""
+    rule = r.choice(isa()["rules"])
+    if r.random() < 0.5:  # the more slots and the longer they are, the more can go wrong
+        rule = r.choice([x for x in isa()["rules"] if len(set(SLOT.findall(x["frame"]))) > 1])
+    drawn = uniform if r.random() < 0.7 else short
+    text, frames = instance(r, rule, r.choice(rule["say"]), 1.0, drawn)
+    state = r.random()
+    c = Context(r.choice(COMMENTS) + "\n" if state < 0.12 else "")
+    if state > 0.8:  # something was written before, and perhaps something absent was read
+        cell, value = uniform(r, "bare"), uniform(r, "bare")
+        c.text(f"Write {value} to {cell}.\n").frame(f"WRITE {cell} {value}").ret().end()
+        if state > 0.9:
+            absent = uniform(r, "bare")
+            c.text(f"Read {absent}.\n").frame(f"READ {absent}").ret(f"!ENOENT no cell named {absent}").end()
+    c.text(text + "\n")
+    answered(r, c, frames, 1.0)
+    return c
+
+
+def short(r, form, scale=1.0, rivals=()):
+    """As `uniform`, but names of one to three letters, at times one of the sentences' own words."""
+    f = isa()["forms"][form]
+    if form not in NAMELIKE or r.random() < 0.3:
+        return uniform(r, form)
+    chars = expand(f["chars"])
+    text = r.choice(COMMON) if r.random() < 0.15 else r.choice(expand(f["first"])) + "".join(r.choice(chars) for _ in range(r.randint(f["min"], 3) - 1))
+    return f.get("prefix", "") + text[:f["max"]]
 
 
 def sample(r, progress=1.0):

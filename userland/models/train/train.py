@@ -2,7 +2,7 @@
 
 usage: train.py DIR [--minutes N] [--seed N] [--rate R] [--flat F] [--from CHECKPOINT] [--sift N]
 DIR keeps `last.pt` (weights, optimiser, position) and `log.txt`.
-The schedule goes by the share of the minutes that is spent, over all resumptions together.
+The schedule goes by the share of the minutes of processor time that is spent, over all resumptions together.
 --from begins a second stage: a new run, with a schedule of its own, on the weights and the optimiser of a finished one.
 --sift draws N times as many samples of the exact families and trains on the hardest (sift.py).
 """
@@ -73,7 +73,8 @@ def main():
         log.write(text + "\n")
 
     say(f"start: step {step}, spent {spent:.0f}s of {budget:.0f}s, {sum(p.numel() for p in net.parameters())} parameters, families {list(data.FAMILIES)}")
-    begun = mark = saved = evaluated = time.time()
+    begun, mark = time.process_time(), time.time()
+    saved = evaluated = mark
     losses, seen = [], 0
     base_spent = spent
     stop = []
@@ -96,7 +97,7 @@ def main():
         losses.append(loss_sum)
         step, tokens, seen = step + 1, tokens + size, seen + size
         now = time.time()
-        spent = base_spent + now - begun
+        spent = base_spent + time.process_time() - begun
         if step % 20 == 0:
             say(f"step {step} progress {spent / budget:.3f} loss {sum(losses) / len(losses):.4f} norm {norm:.2f} "
                 f"tokens {tokens / 1e6:.2f}M {seen / (now - mark):.0f}/s")
