@@ -26,18 +26,17 @@ bool is_bare(char c) { return is_bare_word({&c, 1}); }
 
 // Every reading of a run of bare bytes counts as one word.
 void add_run(std::string_view run, Operands& words) {
-  if (const size_t last = run.find_last_not_of("+-") + 1; last > 0 && run.size() - last >= kOperator)
-    run = run.substr(0, last);
-  std::set<std::string_view> readings = {run};
-  if (run.find_first_not_of(kPunctuation) != std::string_view::npos) {
-    for (const std::string_view marks :
-         {kSentenceMarks, kPunctuation}) {  // "/mem/a/." is /mem/a/ before a stop
-      run = run.substr(0, run.find_last_not_of(marks) + 1);
-      readings.insert(run);
-    }
-    readings.insert(run.substr(run.find_first_not_of(kPunctuation)));
+  if (run.find_first_not_of(kPunctuation) == std::string_view::npos) {
+    ++words[std::string(run)];
+    return;
   }
-  for (const std::string_view reading : readings) ++words[std::string(reading)];
+  run = run.substr(0, run.find_last_not_of(kSentenceMarks) + 1);
+  if (const size_t last = run.find_last_not_of("+-") + 1; run.size() - last >= kOperator)
+    run = run.substr(0, last);
+  const size_t first = run.find_first_not_of(kPunctuation);
+  const std::string_view left = run.substr(0, run.find_last_not_of(kPunctuation) + 1);
+  for (const std::string_view reading : std::set<std::string_view>{run, left, left.substr(first)})
+    ++words[std::string(reading)];
 }
 
 }  // namespace

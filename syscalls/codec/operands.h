@@ -21,8 +21,8 @@ inline constexpr size_t kOperandsMax = 1024;        // words of one section and 
 inline constexpr size_t kOperandBytesMax = 65'536;  // of all of them
 
 // Adds the words of `text` as a frame would write them: its JSON strings, and its runs of bare bytes with and
-// without the punctuation at their ends ("n." is n., and n); "++" and "--" after a word are operators and no
-// part of it. What stands in a string is one word.
+// without the punctuation at their ends ("-3" is -3 and 3). "." and ":" after a word end a sentence, "++" and
+// "--" are operators: they are no part of it. What stands in a string is one word.
 Status add_operands(std::string_view text, Operands& words);
 
 // One of stop_words.def: as an operand it must stand in quotes.

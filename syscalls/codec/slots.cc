@@ -145,18 +145,17 @@ class Filler {
 
   // The states from which a slot is still to come: only there it matters which word was taken.
   void find_slots_ahead() {
+    std::vector<bool> is_slot(skeleton_.classes, false);
+    for (size_t slot = 0; slot < slots_; ++slot) is_slot[skeleton_.class_of[slot_byte(slot)]] = true;
     slots_ahead_.assign(skeleton_.size(), false);
     for (bool more = true; more;) {
       more = false;
-      for (uint32_t state = 0; state < skeleton_.size(); ++state) {
-        if (slots_ahead_[state]) continue;
-        for (uint32_t byte = 0; byte < 256 && !slots_ahead_[state]; ++byte) {
-          const uint32_t to = skeleton_.step(state, static_cast<uint8_t>(byte));
-          if (to == Automaton::kDead) continue;
-          const bool slot = byte >= slot_byte(0) && byte < slot_byte(slots_);
-          slots_ahead_[state] = slot || slots_ahead_[to];
+      for (uint32_t state = skeleton_.size(); state-- > 0;) {
+        const uint32_t* next = &skeleton_.next[size_t{state} * skeleton_.classes];
+        for (uint32_t c = 0; c < skeleton_.classes && !slots_ahead_[state]; ++c) {
+          if (next[c] == Automaton::kDead || !(is_slot[c] || slots_ahead_[next[c]])) continue;
+          slots_ahead_[state] = more = true;
         }
-        more = more || slots_ahead_[state];
       }
     }
   }

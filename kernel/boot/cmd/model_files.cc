@@ -7,7 +7,10 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/convert.h"
@@ -15,6 +18,7 @@
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
+#include "kernel/boot/cmd/eval.h"
 
 namespace phios {
 
@@ -155,6 +159,32 @@ struct QuantizeOptions {
   std::string in, out, type;
 };
 
+// Copies a file; `remake` is given each matrix with its values and says the type in which to write them,
+// none: as it is.
+Status remake_matrices(
+    const std::string& in, const std::string& out,
+    const std::function<std::optional<GgmlType>(const GgufTensor&, std::span<float>)>& remake) {
+  const Gguf file = TRY(Gguf::open(in));
+  GgufWriter writer;
+  writer.copy_metadata(file);
+  std::vector<float> values;
+  for (const GgufTensor& t : file.tensors()) {
+    std::vector<uint64_t> shape(t.shape.begin(), t.shape.begin() + t.n_dims);
+    std::optional<GgmlType> type;
+    if (t.n_dims >= 2) {
+      values.resize(t.elements);
+      dequantize(t.type, t.data, values);
+      type = remake(t, values);
+    }
+    if (type) {
+      writer.tensor(t.name, *type, std::move(shape), quantize(*type, values));
+    } else {
+      writer.tensor(t.name, t.type, std::move(shape), t.data);
+    }
+  }
+  return write_model_file(out, writer.finish());
+}
+
 // Matrices take the type where their rows are whole blocks of it; vectors stay.
 Result<int> quantize_model(const QuantizeOptions& options) {
   const GgmlType type = TRY(type_of(options.type));
@@ -162,21 +192,11 @@ Result<int> quantize_model(const QuantizeOptions& options) {
     return fail(ErrorCode::ENOSYS_,
                 fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
   const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
-  const Gguf file = TRY(Gguf::open(options.in));
-  GgufWriter writer;
-  writer.copy_metadata(file);
-  std::vector<float> values;
-  for (const GgufTensor& t : file.tensors()) {
-    std::vector<uint64_t> shape(t.shape.begin(), t.shape.begin() + t.n_dims);
-    if (t.n_dims < 2 || t.shape[0] % info->block_elements != 0) {
-      writer.tensor(t.name, t.type, std::move(shape), t.data);
-      continue;
-    }
-    values.resize(t.elements);
-    dequantize(t.type, t.data, values);
-    writer.tensor(t.name, type, std::move(shape), quantize(type, values));
-  }
-  TRY(write_model_file(options.out, writer.finish()));
+  TRY(remake_matrices(options.in, options.out,
+                      [&](const GgufTensor& t, std::span<float>) -> std::optional<GgmlType> {
+                        if (t.shape[0] % info->block_elements != 0) return std::nullopt;
+                        return type;
+                      }));
   return 0;
 }
 
@@ -190,6 +210,23 @@ Result<int> convert(const ConvertOptions& options) {
     return fail(ErrorCode::ENOSYS_,
                 fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
   TRY(write_model_file(options.out, TRY(convert_model(options.in, type))));
+  return 0;
+}
+
+struct ShuffleOptions {
+  std::string in, out;
+  uint64_t seed = 1;
+};
+
+// The weights' distribution stays, matrix by matrix, and what they knew is gone.
+Result<int> shuffle_model(const ShuffleOptions& options) {
+  CaseRandom random(options.seed);
+  TRY(remake_matrices(options.in, options.out,
+                      [&](const GgufTensor& t, std::span<float> values) -> std::optional<GgmlType> {
+                        for (size_t i = values.size(); i > 1; i--)
+                          std::swap(values[i - 1], values[random.below(i)]);
+                        return can_quantize(t.type) ? t.type : GgmlType::kF16;
+                      }));
   return 0;
 }
 
@@ -253,6 +290,14 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
       ->capture_default_str();
   command->callback(command_callback(context, [c] { return convert(*c); }));
   add_prune_command(model, context);
+
+  auto s = std::make_shared<ShuffleOptions>();
+  command = model.add_subcommand("shuffle", "write a file with the weights of each matrix in random order");
+  command->footer("What a model does by its weights falls to chance; what the grammar alone ensures stays.");
+  command->add_option("IN", s->in, "a GGUF file")->required();
+  command->add_option("OUT", s->out, "the new one")->required();
+  command->add_option("--weights-seed", s->seed, "of the order")->capture_default_str();
+  command->callback(command_callback(context, [s] { return shuffle_model(*s); }));
 }
 
 }  // namespace phios

@@ -1,4 +1,4 @@
-// model random, induction, quantize, convert, prune: model files made anew.
+// model random, induction, quantize, convert, prune, shuffle: model files made anew.
 #pragma once
 
 #include <cstddef>

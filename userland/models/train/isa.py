@@ -247,9 +247,9 @@ def uniform(r, form, scale=1.0, rivals=()):
 def catalogue(r, progress=1.0):
     """One instruction in one of the catalogue's states, operands as it says: where chance alone makes names, they begin alike and are short more often."""
     rule = r.choice(isa()["rules"])
-    if r.random() < 0.5:  # the more slots and the longer they are, the more can go wrong
-        rule = r.choice([x for x in isa()["rules"] if len(set(SLOT.findall(x["frame"]))) > 1])
-    drawn = uniform if r.random() < 0.7 else short
+    if r.random() < 0.6:  # what programs are mostly made of, and what has the most slots
+        rule = r.choice([x for x in isa()["rules"] if x["op"] in ("WRITE", "MOV", "COPY", "CAS", "ADD", "JUMP")])
+    drawn = r.choice([uniform, short])
     text, frames = instance(r, rule, r.choice(rule["say"]), 1.0, drawn)
     state = r.random()
     c = Context(r.choice(COMMENTS) + "\n" if state < 0.12 else "")
@@ -265,11 +265,13 @@ def catalogue(r, progress=1.0):
 
 
 def short(r, form, scale=1.0, rivals=()):
-    """As `uniform`, but names of one to three letters, at times one of the sentences' own words."""
+    """As `uniform`, but numbers and names of one to three characters, at times one of the sentences' own words."""
     f = isa()["forms"][form]
+    chars = expand(f["chars"])
+    if form in ("int", "small") and r.random() < 0.7:
+        return r.choice(expand(f["first"])) + "".join(r.choice(chars) for _ in range(r.randint(0, 2)))
     if form not in NAMELIKE or r.random() < 0.3:
         return uniform(r, form)
-    chars = expand(f["chars"])
     text = r.choice(COMMON) if r.random() < 0.15 else r.choice(expand(f["first"])) + "".join(r.choice(chars) for _ in range(r.randint(f["min"], 3) - 1))
     return f.get("prefix", "") + text[:f["max"]]
 

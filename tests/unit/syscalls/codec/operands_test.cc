@@ -25,10 +25,10 @@ std::vector<std::string> words_of(std::string_view text) {
 }
 
 TEST(Operands, WordsStandWithAndWithoutThePunctuationAroundThem) {
-  EXPECT_THAT(words_of("Set n to -3."), UnorderedElementsAre("Set", "n", "to", "-3.", "-3", "3"));
+  EXPECT_THAT(words_of("Set n to -3."), UnorderedElementsAre("Set", "n", "to", "-3", "3"));
   EXPECT_THAT(words_of("/shm/a++, @p"), UnorderedElementsAre("/shm/a", "shm/a", "@p"));
   EXPECT_THAT(words_of("n-- += -4 --"), UnorderedElementsAre("n", "+", "-4", "4", "--"));
-  EXPECT_THAT(words_of("/mem/a/."), UnorderedElementsAre("/mem/a/.", "/mem/a/", "/mem/a", "mem/a"));
+  EXPECT_THAT(words_of("/mem/a/."), UnorderedElementsAre("/mem/a/", "/mem/a", "mem/a"));
   EXPECT_THAT(words_of("... = %"), UnorderedElementsAre("..."));
 }
 
@@ -82,7 +82,7 @@ TEST(Operands, AFrameTakesNoOtherWords) {
 
 TEST(Operands, WordsAreCountedOncePerPlace) {
   EXPECT_EQ(operands_of("n. n, n++ x").at("n"), 3u);
-  EXPECT_EQ(operands_of("n. n, n++ x").at("n."), 1u);
+  EXPECT_FALSE(operands_of("n. n, n++ x").contains("n."));
   EXPECT_EQ(operands_of("\"a b\" \"a b\"").at("\"a b\""), 2u);
 }
 
