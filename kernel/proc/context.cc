@@ -84,6 +84,11 @@ void Context::recompute_from(uint32_t n) {
   if (computed() < last) counts_.recomputed += last - computed();
 }
 
+void Context::keep_computed(uint32_t n) {
+  counts_.rejected += computed() - n;
+  pages_.truncate(n);
+}
+
 void Context::reuse(std::span<const FrameRef> frames) {
   const size_t known = frames.size() * PHI_PAGE_TOKENS;
   counts_.reused += known - computed();

@@ -2,8 +2,8 @@
 // and values.
 //
 // Ownership: owned by one decoder or named context; a copy shares every page (fork). Threads: one at a time.
-// Units: tokens. Invariant: pages().positions() == computed() ≤ tokens().size(); the tokens behind computed()
-// wait for a pass.
+// Units: tokens. Invariant: pages().positions() == computed() ≤ tokens().size(), but for a pass that
+// verifies guesses; the tokens behind computed() wait for a pass.
 #pragma once
 
 #include <cstdint>
@@ -27,17 +27,18 @@ struct ContextSpan {
 };
 
 // Tokens counted on the side that wrote them. forwarded == prompt + generated + results − reused + recomputed
-// once nothing waits: tokens that leave before they were computed (the closing marker of an EXIT, say) are
-// taken off their side again.
+// + rejected once nothing waits: tokens that leave before they were computed (the closing marker of an EXIT,
+// say) are taken off their side again.
 struct TokenCounts {
   uint64_t forwarded = 0, prompt = 0, generated = 0, results = 0, reused = 0;
-  uint64_t recomputed = 0;  // positions whose pages were dropped, or had gone
+  uint64_t recomputed = 0;             // positions whose pages were dropped, or had gone
+  uint64_t guessed = 0, rejected = 0;  // positions computed on a guess; of them, those that were wrong
   uint64_t choices = 0,
            admitted = 0;  // tokens that were sampled, and how many the mask admitted at each, summed
   TokenCounts& operator+=(const TokenCounts& o) {
     forwarded += o.forwarded, prompt += o.prompt, generated += o.generated;
-    results += o.results, reused += o.reused, recomputed += o.recomputed, choices += o.choices,
-        admitted += o.admitted;
+    results += o.results, reused += o.reused, recomputed += o.recomputed;
+    guessed += o.guessed, rejected += o.rejected, choices += o.choices, admitted += o.admitted;
     return *this;
   }
 };
@@ -53,6 +54,8 @@ class Context {
   void truncate(uint32_t n);
   // Positions from n on wait to be computed again; a few before them too, where n lies in a hole.
   void recompute_from(uint32_t n);
+  // Guesses were computed behind what the tokens say: of all positions in pages the first n are right.
+  void keep_computed(uint32_t n);
   // Takes whole pages that are known already (prefix tree) for the first tokens, in place of what is
   // computed, which must be fewer.
   void reuse(std::span<const FrameRef> frames);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "kernel/sched/prompt_lookup.h"
+
 namespace phios {
 
 namespace {
@@ -45,6 +47,7 @@ std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, 
   child->sampler_.reseed(seed);
   child->text_ = text_;
   child->out_of_frames_ = out_of_frames_;
+  child->speculation_ = speculation_;
   return child;
 }
 
@@ -126,8 +129,7 @@ uint32_t Decoder::waiting() const noexcept {
   return recomputing_ ? context_.size() : std::max(context_.size() - context_.computed(), 1u);
 }
 
-Status Decoder::charge_frames() {
-  const uint32_t pages = context_.pages().pages();
+Status Decoder::charge_frames(uint32_t pages) {
   if (pages > charged_frames_) {
     TRY(budget_->charge(Resource::kFrames, pages - charged_frames_));
     charged_frames_ = pages;
@@ -160,17 +162,17 @@ Sequence::Next Decoder::wait_for_frames(Pager::Admission admission, bool last_re
                                        services_.frames.capacity())});
 }
 
-// The positions first … first + n - 1, and the pages that they see.
-void Decoder::fill(PassItem& item, uint32_t first, uint32_t n, uint32_t pages) noexcept {
+// Tokens from position `first` on, and the pages that they see.
+void Decoder::fill(PassItem& item, std::span<const Token> tokens, uint32_t first, uint32_t pages) noexcept {
   view_.clear();
   context_.pages().view(view_, pages);
-  in_pass_ = n;
+  in_pass_ = static_cast<uint32_t>(tokens.size());
   item.sequence = pid_.value;
-  item.tokens = std::span(context_.tokens()).subspan(first, n);
+  item.tokens = tokens;
   item.first_pos = first;
   item.kv = view_;
   item.attend_pages = policy_.get()->attend_pages();
-  context_.counts().forwarded += n;
+  context_.counts().forwarded += in_pass_;
   services_.pager.begin_pass(client_);
 }
 
@@ -183,7 +185,7 @@ Sequence::Next Decoder::recompute_lost(uint32_t room, bool last_resort, PassItem
   if (pages == 0) return wait_for_frames(services_.pager.make_room(client_, 1, last_resort), last_resort);
   const uint32_t first = page * PHI_PAGE_TOKENS;
   const uint32_t n = std::min(pages * PHI_PAGE_TOKENS, context_.computed() - first);
-  fill(item, first, n, page + pages);
+  fill(item, std::span(context_.tokens()).subspan(first, n), first, page + pages);
   item.want_logits = false;
   revives_ = true;
   context_.counts().recomputed += n;
@@ -210,28 +212,68 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
   recomputing_ = false;
   policy_.apply(context_, services_.pager, services_.vocabulary);
   const uint32_t n = std::min(all, room);
-  if (const Pager::Admission made = make_room(n, last_resort); made != Pager::Admission::kAdmitted)
-    return wait_for_frames(made, last_resort);
+  guessed_ = n == all ? guess(room - n) : 0;
+  if (guessed_ == 0) {
+    if (const Pager::Admission made = make_room(n, last_resort); made != Pager::Admission::kAdmitted)
+      return wait_for_frames(made, last_resort);
+  }
   waits_for_frames_since_ = 0;
-  if (Status charged = charge_frames(); !charged) {
+  if (Status charged = charge_frames((first + n + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS); !charged) {
     context_.pages().truncate(first);
+    guessed_ = 0;
     return fail_with(std::move(charged).error());
   }
-  fill(item, first, n, context_.pages().pages());
-  item.want_all_logits = mode_ == Mode::kScore;
+  fill(item,
+       guessed_ > 0 ? std::span<const Token>(guessed_text_)
+                    : std::span<const Token>(context_.tokens()).subspan(first, n),
+       first, context_.pages().pages());
+  item.want_all_logits = mode_ == Mode::kScore || guessed_ > 0;
   item.want_hidden = mode_ == Mode::kEmbed;
   item.want_logits = mode_ == Mode::kDecode && n == all;
   return Next::kRun;
 }
 
+// Guesses that join what waits, with pages made for all of it; none if frames are short.
+uint32_t Decoder::guess(uint32_t most) noexcept {
+  const uint32_t room = services_.model.info().context_length - context_.size();
+  most = static_cast<uint32_t>(std::min<uint64_t>({most, speculation_, room, tokens_left_ - 1}));
+  if (most == 0) return 0;
+  const std::span<const Token> waiting = context_.pending();
+  guessed_text_.assign(waiting.begin(), waiting.end());
+  guess_next(context_.tokens(), most, guessed_text_);
+  const size_t guesses = guessed_text_.size() - waiting.size();
+  if (guesses == 0 || !context_.pages().append(static_cast<uint32_t>(guessed_text_.size()))) return 0;
+  context_.counts().guessed += guesses;
+  verified_ = 0;
+  verdict_ = Next::kRun;
+  return static_cast<uint32_t>(guesses);
+}
+
+Sequence::Next Decoder::choose(std::span<float> logits) noexcept {
+  if (share_until_ > 0) share_prefix();
+  context_.counts().choices++;
+  context_.counts().admitted += matcher_.admitted();
+  return take(sample(sampler_, logits, matcher_.mask()));
+}
+
+// The logits of the pass's positions come in order. As long as the positions are right, the next token is
+// chosen as ever (or was forced with the one before), and tells whether the next position is right too.
+Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexcept {
+  const uint32_t first = context_.computed() - in_pass_, next = first + position + 1;
+  if (position == verified_ && verdict_ == Next::kRun) {
+    if (next == context_.size()) verdict_ = choose(logits);
+    const bool more = verdict_ == Next::kRun && position + 1 < in_pass_;
+    if (more && context_.tokens()[next] == guessed_text_[position + 1]) verified_ = position + 1;
+  }
+  if (position + 1 < in_pass_) return Next::kRun;
+  context_.keep_computed(first + verified_ + 1);
+  guessed_ = 0;
+  return verdict_;
+}
+
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
   services_.pager.end_pass(client_);
-  if (mode_ == Mode::kDecode) {
-    if (share_until_ > 0) share_prefix();
-    context_.counts().choices++;
-    context_.counts().admitted += matcher_.admitted();
-    return take(sample(sampler_, logits, matcher_.mask()));
-  }
+  if (mode_ == Mode::kDecode) return guessed_ > 0 ? verify(position, logits) : choose(logits);
   if (mode_ == Mode::kEmbed) {
     numbers_.assign(logits.begin(), logits.end());
     return on_computed();
@@ -322,6 +364,8 @@ Sequence::Next Decoder::fail_with(Error error) noexcept {
 
 void Decoder::left() noexcept {
   services_.pager.leave(client_);
+  if (std::exchange(guessed_, 0) > 0)
+    context_.keep_computed(context_.computed() - in_pass_);  // the pass failed
   revives_ = recomputing_ = false;
   // A pass that failed as a whole leaves nobody a reason of his own.
   if (stop_ == Stop::kError && error_.message.empty())

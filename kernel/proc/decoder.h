@@ -91,6 +91,8 @@ class Decoder final : public Sequence {
   void set_out_of_frames(OutOfFrames choice) { out_of_frames_ = choice; }
   void set_policy(KvPolicyRef policy);
   PagePolicy& policy() { return policy_; }
+  // Guesses so many tokens in passes that have room, by prompt lookup: the same text, in fewer passes.
+  void set_speculation(uint32_t guesses) { speculation_ = guesses; }
   void set_niceness(int niceness) { niceness_.store(niceness, std::memory_order_relaxed); }
 
   // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.
@@ -116,6 +118,7 @@ class Decoder final : public Sequence {
  private:
   int niceness() const noexcept override { return niceness_.load(std::memory_order_relaxed); }
   uint32_t waiting() const noexcept override;
+  uint32_t guesses() const noexcept override { return mode_ == Mode::kDecode ? speculation_ : 0; }
   Next prepare(uint32_t room, bool last_resort, PassItem& item) noexcept override;
   Next on_logits(uint32_t position, std::span<float> logits) noexcept override;
   Next on_computed() noexcept override;
@@ -123,12 +126,15 @@ class Decoder final : public Sequence {
 
   Next stop_with(Stop stop) noexcept;
   Next fail_with(Error error) noexcept;
+  Next choose(std::span<float> logits) noexcept;
+  Next verify(uint32_t position, std::span<float> logits) noexcept;
+  uint32_t guess(uint32_t most) noexcept;
   Next take(Token token) noexcept;
   Next wait_for_frames(Pager::Admission admission, bool last_resort) noexcept;
   Pager::Admission make_room(uint32_t positions, bool last_resort) noexcept;
   Next recompute_lost(uint32_t room, bool last_resort, PassItem& item) noexcept;
-  void fill(PassItem& item, uint32_t first, uint32_t n, uint32_t pages) noexcept;
-  Status charge_frames();
+  void fill(PassItem& item, std::span<const Token> tokens, uint32_t first, uint32_t pages) noexcept;
+  Status charge_frames(uint32_t pages);
   uint64_t prefix_key() const { return services_.model.info().id ^ policy_.get()->id(); }
   void share_prefix();
   bool append_free_text(Token token);  // true: a stop text is complete
@@ -144,6 +150,7 @@ class Decoder final : public Sequence {
   std::vector<std::string> stop_texts_;
   std::vector<KvSpan> view_;
   std::vector<int32_t> forced_;
+  std::vector<Token> guessed_text_;  // of the present pass: what waited, then the guesses
   std::vector<float> numbers_;
   Error error_;
   Listener* listener_ = nullptr;
@@ -156,7 +163,11 @@ class Decoder final : public Sequence {
   uint32_t charged_frames_ = 0;
   uint32_t share_until_ = 0;
   uint32_t score_from_ = 0;
-  uint32_t in_pass_ = 0;      // positions of the present pass
+  uint32_t in_pass_ = 0;       // positions of the present pass
+  uint32_t guessed_ = 0;       // of them, at the end
+  uint32_t verified_ = 0;      // the last of them that is right so far
+  Next verdict_ = Next::kRun;  // of the present pass with guesses
+  uint32_t speculation_ = 0;
   bool recomputing_ = false;  // lost pages come before what waits
   bool revives_ = false;      // the present pass computes such pages
   std::atomic<int> niceness_{0};

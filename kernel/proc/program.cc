@@ -10,6 +10,8 @@
 #include <set>
 #include <sstream>
 
+#include "kernel/sched/prompt_lookup.h"
+
 namespace phios {
 
 namespace {
@@ -72,6 +74,8 @@ Status PromptImage::set_option(std::string_view key, std::string_view value) {
     operands_of_section = TRY(parse_choice(key, value, "section", "free"));
   } else if (key == "out_of_frames") {
     out_of_frames = TRY(parse_choice(key, value, "wait", "fail")) ? OutOfFrames::kWait : OutOfFrames::kFail;
+  } else if (key == "speculate") {
+    speculate = static_cast<uint32_t>(TRY(parse_number(key, value, 0, kGuessesMax)));
   } else if (key == "kv") {
     kv = TRY(find_kv_policy(value, {}));
   } else {

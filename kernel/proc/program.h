@@ -40,7 +40,8 @@ struct PromptImage {
   bool free_text = true;
   bool operands_of_section = false;  // operands are words of the section and of what was answered in it
   OutOfFrames out_of_frames = OutOfFrames::kWait;
-  KvPolicyRef kv;  // null: the kernel's
+  uint32_t speculate = 0;  // guesses of a pass
+  KvPolicyRef kv;          // null: the kernel's
 
   Status set_option(std::string_view key, std::string_view value);  // as phi_prompt_option
   int find_section(std::string_view label) const;                   // -1: none

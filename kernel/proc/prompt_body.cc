@@ -27,6 +27,7 @@ Result<std::unique_ptr<PromptBody>> PromptBody::make(Process& process, ImageRef 
   decoder.set_out_of_frames(body->program().out_of_frames);
   if (body->program().kv) decoder.set_policy(body->program().kv);
   decoder.set_stop(body->program().stop);
+  decoder.set_speculation(body->program().speculate);
   const SamplingOptions& sampling = body->program().sampling;
   decoder.sampler() = SamplerState(sampling.params, sampling.has_seed ? sampling.seed : process.seed());
   Step::Owner& owner = *body;

@@ -69,7 +69,8 @@ void Batcher::drain_inbox() {
 bool Batcher::run_pass() {
   const Nanos begin = env_.now();
   candidates_.clear();
-  for (const Sequence* s : active_) candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at});
+  for (const Sequence* s : active_)
+    candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at, s->guesses()});
   choose_pass(candidates_, limits_, order_, slots_);
 
   items_.clear();

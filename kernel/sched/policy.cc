@@ -38,6 +38,14 @@ void choose_pass(std::span<const Candidate> candidates, const PassLimits& limits
     room -= positions;
     chosen.push_back({index, positions});
   }
+  uint32_t taken = limits.positions - room;
+  const uint32_t most = std::min(limits.guessed, limits.positions);
+  for (Slot& slot : chosen) {
+    if (taken >= most) return;
+    const uint32_t more = std::min(candidates[slot.candidate].guesses, most - taken);
+    slot.positions += more;
+    taken += more;
+  }
 }
 
 }  // namespace phios

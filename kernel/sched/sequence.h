@@ -23,7 +23,8 @@ class Sequence {
 
   virtual ~Sequence() = default;
   virtual int niceness() const noexcept = 0;
-  virtual uint32_t waiting() const noexcept = 0;  // positions that wait to be computed
+  virtual uint32_t waiting() const noexcept = 0;           // positions that wait to be computed
+  virtual uint32_t guesses() const noexcept { return 0; }  // that it would like to have verified with them
   // Takes at most `room` of the waiting positions into the next pass. `last_resort`: nothing else can run, so
   // a wait would never end.
   virtual Next prepare(uint32_t room, bool last_resort, PassItem& item) noexcept = 0;

@@ -37,6 +37,7 @@ constexpr std::array kKeys = {
     Key{"operands", Shape::kWord, "operands"},
     Key{"out_of_frames", Shape::kWord, "out_of_frames"},
     Key{"kv", Shape::kWord, "kv"},
+    Key{"speculate", Shape::kWord, "speculate"},
 };
 constexpr std::array<std::string_view, 5> kSamplingKeys = {"temperature", "top_k", "top_p", "min_p", "seed"};
 

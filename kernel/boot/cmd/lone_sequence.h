@@ -24,6 +24,8 @@ class LoneSequence final : private PassTail {
   // them.
   Status compute(std::span<const Token> tokens, bool all, const Sink& sink);
   void clear() { pages_.truncate(0); }
+  void truncate(uint32_t n) { pages_.truncate(n); }
+  uint32_t positions() const { return pages_.positions(); }  // that are computed
 
  private:
   LoneSequence(Model& model, std::unique_ptr<FramePool> pool)

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "drivers/model/native/encoder.h"
@@ -10,6 +11,7 @@
 #include "kernel/boot/cmd/embed.h"
 #include "kernel/boot/cmd/lone_sequence.h"
 #include "kernel/boot/cmd/model_files.h"
+#include "kernel/sched/prompt_lookup.h"
 #include "kernel/sched/sampler.h"
 
 namespace phios {
@@ -93,14 +95,66 @@ Result<int> tokenize(const CommandContext& context, const TokenizeOptions& optio
 
 struct GenerateOptions {
   std::string prompt, file, logits;
-  uint32_t n = 64;
+  uint32_t n = 64, speculate = 0;
   SamplerParams sampling;
   bool special = false, ignore_end = false;
 };
 
-Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
-  const Tokenizer& tokenizer = model->tokenizer();
+// A text that a model goes on with, token by token or, where guesses come true, several in one pass.
+class Generation {
+ public:
+  Generation(LoneSequence& sequence, const Tokenizer& tokenizer, const GenerateOptions& options,
+             uint64_t seed)
+      : sequence_(sequence), tokenizer_(tokenizer), options_(options), sampler_(options.sampling, seed) {}
+
+  // `write`: takes the logits of each token that is generated; `show`: the token.
+  Status run(std::vector<Token> prompt, const std::function<Status(std::span<const float>)>& write,
+             const std::function<void(Token)>& show) {
+    text_ = std::move(prompt);
+    left_ = options_.n;
+    while (left_ > 0 && status_) {
+      std::vector<Token> pass(text_.begin() + sequence_.positions(), text_.end());
+      if (pass.size() == 1) guess_next(text_, std::min(options_.speculate, left_ - 1), pass);
+      TRY(one_pass(pass, write, show));
+    }
+    return status_;
+  }
+  const std::vector<Token>& text() const { return text_; }
+
+ private:
+  Status one_pass(const std::vector<Token>& pass, const std::function<Status(std::span<const float>)>& write,
+                  const std::function<void(Token)>& show) {
+    const size_t first = sequence_.positions(), waits = text_.size() - first;
+    bool right = true;  // so far
+    const auto see = [&](uint32_t position, std::span<float> logits) {
+      if (!right || left_ == 0 || position + 1 < text_.size()) return;
+      status_ = write(logits);
+      const Token next = sample(sampler_, logits, {});
+      --left_;
+      if (!status_ || (tokenizer_.is_end(next) && !options_.ignore_end)) {
+        left_ = 0;
+        return;
+      }
+      text_.push_back(next);
+      show(next);
+      const size_t guess = position + 1 - first;
+      right = guess < pass.size() && pass[guess] == next;
+    };
+    TRY(sequence_.compute(pass, pass.size() > waits, see));
+    sequence_.truncate(static_cast<uint32_t>(text_.size() - 1));
+    return {};
+  }
+
+  LoneSequence& sequence_;
+  const Tokenizer& tokenizer_;
+  const GenerateOptions& options_;
+  SamplerState sampler_;
+  std::vector<Token> text_;
+  uint32_t left_ = 0;
+  Status status_;
+};
+
+Result<std::vector<Token>> prompt_tokens(const Tokenizer& tokenizer, const GenerateOptions& options) {
   std::vector<Token> tokens;
   if (tokenizer.adds_bos() && tokenizer.bos() >= 0) tokens.push_back(tokenizer.bos());
   const std::vector<Token> prompt =
@@ -108,42 +162,41 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
   tokens.insert(tokens.end(), prompt.begin(), prompt.end());
   if (tokens.empty())
     return fail(ErrorCode::EINVAL_, "the prompt is empty, and this model has no token that begins a text");
-  const uint64_t positions = tokens.size() + options.n;
+  return tokens;
+}
+
+Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
+  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
+  const Tokenizer& tokenizer = model->tokenizer();
+  std::vector<Token> tokens = TRY(prompt_tokens(tokenizer, options));
+  const size_t prompt = tokens.size();
+  const uint64_t positions = prompt + options.n;
   if (positions > model->info().context_length) {
-    return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", tokens.size(),
+    return fail(ErrorCode::ELIMIT_, fmt::format("{} tokens and {} more: the model takes {}", prompt,
                                                 options.n, model->info().context_length));
   }
-  const auto sequence = TRY(LoneSequence::make(*model, static_cast<uint32_t>(positions)));
-  SamplerState sampler(options.sampling, context.config.seed);
-  std::vector<float> row;  // the logits of the last position
-  Token next = -1;
-  const auto step = [&](std::span<const Token> further) {
-    return sequence->compute(further, false, [&](uint32_t, std::span<float> logits) {
-      row.assign(logits.begin(), logits.end());
-      next = sample(sampler, logits, {});
-    });
-  };
   std::FILE* logits = nullptr;
   if (!options.logits.empty() && !(logits = std::fopen(options.logits.c_str(), "wb"))) {
     return fail(ErrorCode::EIO_, fmt::format("{}: cannot be written", options.logits));
   }
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> closes(
       logits, [](std::FILE* file) { return file ? std::fclose(file) : 0; });
-  std::vector<Token> made;
-  TRY(step(tokens));
-  for (uint32_t i = 0; i < options.n; i++) {
-    if (logits && std::fwrite(row.data(), sizeof(float), row.size(), logits) != row.size()) {
+  const auto write = [&](std::span<const float> row) -> Status {
+    if (logits && std::fwrite(row.data(), sizeof(float), row.size(), logits) != row.size())
       return fail(ErrorCode::EIO_, fmt::format("{}: the disk took only a part", options.logits));
-    }
-    if (tokenizer.is_end(next) && !options.ignore_end) break;
-    made.push_back(next);
-    if (!context.json) {
-      fmt::print("{}", tokenizer.bytes(next));
-      std::fflush(stdout);
-    }
-    if (i + 1 < options.n) TRY(step({&made.back(), 1}));
-  }
+    return {};
+  };
+  const auto show = [&](Token token) {
+    if (context.json) return;
+    fmt::print("{}", tokenizer.bytes(token));
+    std::fflush(stdout);
+  };
+  const auto sequence = TRY(LoneSequence::make(*model, static_cast<uint32_t>(positions)));
+  Generation generation(*sequence, tokenizer, options, context.config.seed);
+  TRY(generation.run(std::move(tokens), write, show));
   if (context.json) {
+    const std::vector<Token> made(generation.text().begin() + static_cast<ptrdiff_t>(prompt),
+                                  generation.text().end());
     std::string text;
     for (const Token token : made) text += tokenizer.bytes(token);
     fmt::print("{}\n", nlohmann::json{{"tokens", made}, {"text", text}}.dump(
@@ -185,6 +238,10 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   command->add_option("--top-k", g->sampling.top_k, "0: all");
   command->add_option("--top-p", g->sampling.top_p, "1: all")->check(CLI::Range(0.0, 1.0));
   command->add_option("--min-p", g->sampling.min_p, "0: all")->check(CLI::Range(0.0, 1.0));
+  command
+      ->add_option("--speculate", g->speculate,
+                   "guess so many tokens in a pass from what the text said before: the same text, faster")
+      ->check(CLI::Range(0u, kGuessesMax));
   command->add_option("--logits", g->logits, "where the logits go")->type_name("FILE");
   command->add_flag("--special", g->special, "special tokens that the prompt spells become tokens");
   command->add_flag("--ignore-end", g->ignore_end, "go on past the model's end of text");

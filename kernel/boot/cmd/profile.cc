@@ -29,7 +29,7 @@ std::string call_name(uint64_t number) {
 struct Profile::Numbers {
   double wall_ms = 0, model_ms = 0, kernel_ms = 0, call_ms = 0, idle_ms = 0;
   uint64_t traps = 0, processes = 0, passes = 0, sequences = 0, positions = 0, switches = 0, steals = 0,
-           lost = 0;
+           lost = 0, guessed = 0, rejected = 0;
   double batch_mean = 0, wait_p50_us = 0, wait_p99_us = 0, kernel_ns_per_token = 0;
   std::map<std::string, std::pair<uint64_t, double>> calls;  // number, ms
 };
@@ -38,6 +38,7 @@ Profile::Profile(System& system)
     : system_(system),
       before_(system.batcher().stats()),
       runtime_before_(system.kernel().runtime().stats()),
+      tokens_before_(system.kernel().ended_counts()),
       began_(system.kernel().env().now()) {
   system.kernel().trace().collect(cursor_, events_);
   events_.clear();
@@ -78,6 +79,9 @@ Profile::Numbers Profile::count() const {
   n.positions = b.positions - before_.positions;
   n.switches = r.switches - runtime_before_.switches;
   n.steals = r.steals - runtime_before_.steals;
+  const TokenCounts tokens = system_.kernel().ended_counts();
+  n.guessed = tokens.guessed - tokens_before_.guessed;
+  n.rejected = tokens.rejected - tokens_before_.rejected;
   n.model_ms = static_cast<double>(b.model_ns - before_.model_ns) / 1e6;
   n.kernel_ms = static_cast<double>(b.kernel_ns - before_.kernel_ns) / 1e6;
   n.wall_ms = static_cast<double>(system_.kernel().env().now() - began_) / 1e6;
@@ -99,6 +103,8 @@ std::string Profile::table() const {
       "where time went, of {:.1f} ms: model {:.1f}, kernel beside the model {:.1f}, no pass running {:.1f}\n",
       n.processes, n.traps, n.switches, n.steals, n.passes, n.positions, n.batch_mean, n.wait_p50_us,
       n.wait_p99_us, n.kernel_ns_per_token, n.wall_ms, n.model_ms, n.kernel_ms, n.idle_ms);
+  if (n.guessed > 0)
+    out += fmt::format("guessed {} tokens ahead, of which {} came true\n", n.guessed, n.guessed - n.rejected);
   for (const auto& [name, call] : n.calls) {
     out +=
         fmt::format("  {:<14} {:>7} calls {:>10.2f} ms from trap to answer\n", name, call.first, call.second);
@@ -124,6 +130,8 @@ std::string Profile::json() const {
                         {"batch_occupancy", n.batch_mean},
                         {"run_queue_wait_us", {{"p50", n.wait_p50_us}, {"p99", n.wait_p99_us}}},
                         {"kernel_ns_per_token", n.kernel_ns_per_token},
+                        {"guessed", n.guessed},
+                        {"rejected", n.rejected},
                         {"calls", calls},
                         {"lost", n.lost}}
       .dump();

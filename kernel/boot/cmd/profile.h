@@ -29,6 +29,7 @@ class Profile {
   std::vector<Event> events_;
   BatcherStats before_;
   RuntimeStats runtime_before_;
+  TokenCounts tokens_before_;
   Nanos began_;
 };
 

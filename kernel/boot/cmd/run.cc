@@ -23,8 +23,9 @@ struct RunOptions {
 };
 
 nlohmann::json count_json(const TokenCounts& t) {
-  return {{"forwarded", t.forwarded}, {"prompt", t.prompt}, {"generated", t.generated},
-          {"results", t.results},     {"reused", t.reused}, {"recomputed", t.recomputed}};
+  return {{"forwarded", t.forwarded}, {"prompt", t.prompt},    {"generated", t.generated},
+          {"results", t.results},     {"reused", t.reused},    {"recomputed", t.recomputed},
+          {"guessed", t.guessed},     {"rejected", t.rejected}};
 }
 
 void print_result(const CommandContext& context, const JobResult& result) {

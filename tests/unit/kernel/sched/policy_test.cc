@@ -20,6 +20,17 @@ TEST(Policy, DecodesComeBeforeALongPromptWhichGetsAChunk) {
   EXPECT_EQ(chosen[1].positions, 64u);
 }
 
+TEST(Policy, GuessesFillSmallPassesOnly) {
+  const PassLimits limits{.positions = 128, .prefill_chunk = 64, .guessed = 10};
+  const auto few = choose(
+      {{.waiting = 1, .last_run = 0, .guesses = 6}, {.waiting = 2, .last_run = 1, .guesses = 6}}, limits);
+  ASSERT_EQ(few.size(), 2u);
+  EXPECT_EQ(few[0].positions, 7u);
+  EXPECT_EQ(few[1].positions, 3u);  // 10 in all
+  for (const Slot& slot : choose(std::vector<Candidate>(10, {.waiting = 1, .guesses = 6}), limits))
+    EXPECT_EQ(slot.positions, 1u);
+}
+
 TEST(Policy, NicerProcessesWait) {
   const auto chosen = choose({{.waiting = 1, .niceness = 5}, {.waiting = 1, .niceness = -5}},
                              {.positions = 1, .prefill_chunk = 1});

@@ -1,0 +1,37 @@
+#include "kernel/sched/prompt_lookup.h"
+
+#include <gtest/gtest.h>
+
+namespace phios {
+namespace {
+
+std::vector<Token> guess(const std::vector<Token>& text, uint32_t most) {
+  std::vector<Token> out;
+  guess_next(text, most, out);
+  return out;
+}
+
+TEST(PromptLookup, WhatFollowedTheNewestTokensBefore) {
+  EXPECT_EQ(guess({1, 2, 3, 4, 5, 6, 9, 1, 2, 3}, 3), (std::vector<Token>{4, 5, 6}));
+  EXPECT_EQ(guess({7, 2, 3, 4, 5, 9, 2, 3}, 2), (std::vector<Token>{4, 5}))
+      << "two tokens, if three do not occur";
+  EXPECT_EQ(guess({1, 2, 3, 4, 8, 1, 2, 3, 5, 8, 1, 2, 3}, 1), (std::vector<Token>{5}))
+      << "the last place counts";
+  EXPECT_EQ(guess({1, 2, 3, 4, 0, 2, 3, 5, 1, 2, 3}, 1), (std::vector<Token>{4}))
+      << "three tokens before two";
+}
+
+TEST(PromptLookup, NoSuchPlaceNoGuess) {
+  EXPECT_TRUE(guess({}, 4).empty());
+  EXPECT_TRUE(guess({1, 2}, 4).empty());
+  EXPECT_TRUE(guess({1, 2, 3, 4, 5}, 4).empty());
+  EXPECT_TRUE(guess({1, 2, 3, 1, 2, 3}, 0).empty());
+}
+
+TEST(PromptLookup, APeriodGoesOn) {
+  EXPECT_EQ(guess({4, 4, 4}, 3), (std::vector<Token>{4, 4, 4}));
+  EXPECT_EQ(guess({1, 2, 1, 2, 1}, 5), (std::vector<Token>{2, 1, 2, 1, 2}));
+}
+
+}  // namespace
+}  // namespace phios
