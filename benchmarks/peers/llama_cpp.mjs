@@ -1,5 +1,7 @@
 // The keys of `phios bench engine` for llama.cpp, by way of npm's node-llama-cpp.
 // Usage: node llama_cpp.mjs MODEL.gguf [--threads N] [--only KEY,…] [--rounds N]
+//        node llama_cpp.mjs MODEL.gguf agents [--threads N] [--agents N] [--calls N] [--shared N] [--gen N]
+// The second prints the keys of `phios bench agents`.
 // node-llama-cpp is looked for in $PHIOS_PEERS (default: ~/.cache/phios/peers), where `benchmarks/compare` puts it.
 import {createRequire} from "node:module";
 import {homedir} from "node:os";
@@ -84,6 +86,52 @@ const figures = {
   prefill_8192: () => prefill(kLong),
   decode_1_at_8192: () => decode(1, kLong, kStepsAlone),
 };
+// Words as `phios bench agents` takes them: tokens of a file of `phios model random --words`.
+function words(n, seed) {
+  const consonants = "bdfghjklmnprstvz", vowels = "aeiou", syllables = consonants.length * vowels.length;
+  const syllable = (s) => consonants[Math.floor(s / vowels.length)] + vowels[s % vowels.length];
+  const word = (w) => ((place) => syllable(Math.floor(place / syllables)) + syllable(place % syllables))(w * 2731 % syllables ** 2);
+  let state = seed + 1, all = "";
+  for (let i = 0; i < n; ++i) {
+    state = state * 48271 % 2147483647;
+    all += " " + word(state % 256);
+  }
+  return all + ".\n";
+}
+
+// Agents that share a prompt and stop for a tool between their turns, one sequence each. Sequences cannot share a prefix here.
+async function agents() {
+  const [n, calls, shared, gen] = [["--agents", 16], ["--calls", 4], ["--shared", 800], ["--gen", 16]].map(([o, absent]) => Number(option(o, absent)));
+  const kResultWords = 14;
+  const prompt = model.tokenize(words(shared, 0)), times = [];
+  let prefilled = 0;
+  const most = prompt.length + calls * (gen + 2 * kResultWords) + kMargin;
+  return withContext(n, most, async (all) => {
+    const began = seconds();
+    await Promise.all(all.map(async (sequence, i) => {
+      let next = [...prompt, ...model.tokenize(`You are agent ${i}.\n`)];
+      for (let turn = 1; turn <= calls; ++turn) {
+        const turned = seconds();
+        prefilled += next.length - (turn > 1);
+        let left = gen, last;
+        for await (last of sequence.evaluate(next, {temperature: 0, yieldEogToken: true})) if (--left === 0) break;
+        times.push((seconds() - turned) * 1000);
+        next = [last, ...model.tokenize(words(kResultWords, turn))];
+      }
+    }));
+    const took = seconds() - began;
+    times.sort((a, b) => a - b);
+    const percentile = (p) => times[Math.min(times.length - 1, Math.floor(p * times.length))];
+    return {seconds: took, turns_per_s: times.length / took, gen_tokens_per_s: n * calls * gen / took, prefilled,
+            p50_ms: percentile(0.5), p95_ms: percentile(0.95)};
+  });
+}
+
+if (rest.includes("agents")) {
+  console.log(JSON.stringify(await agents()));
+  await llama.dispose();
+  process.exit(0);
+}
 const result = {};
 for (const [key, measure] of Object.entries(figures))
   if (!only || only.includes(key)) result[key] = await measure();

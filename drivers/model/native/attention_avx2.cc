@@ -78,12 +78,6 @@ inline Vec vec_exp2(Vec x) { return {exp2_half(x.lo), exp2_half(x.hi)}; }
 
 namespace phios {
 
-const AttentionKernels kAttentionAvx2 = {.name = "avx2",
-                                         .attend = attend,
-                                         .merge = merge,
-                                         .finish = finish,
-                                         .bound = bound,
-                                         .rotate = rotate,
-                                         .key_ranges = key_ranges};
+const AttentionKernels kAttentionAvx2 = attention_table("avx2");
 
 }  // namespace phios

@@ -63,12 +63,6 @@ inline Vec vec_exp2(Vec x) {
 
 namespace phios {
 
-const AttentionKernels kAttentionAvx512 = {.name = "avx512",
-                                           .attend = attend,
-                                           .merge = merge,
-                                           .finish = finish,
-                                           .bound = bound,
-                                           .rotate = rotate,
-                                           .key_ranges = key_ranges};
+const AttentionKernels kAttentionAvx512 = attention_table("avx512");
 
 }  // namespace phios

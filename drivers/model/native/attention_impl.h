@@ -10,6 +10,7 @@
 #include <cstring>
 #include <numbers>
 
+#include "drivers/model/native/attention_bounds_impl.h"
 #include "drivers/model/native/attention_kernels.h"
 #include "mm/codec.h"
 
@@ -19,7 +20,6 @@ namespace {
 static_assert(PHI_PAGE_TOKENS == kLanes, "a channel of a page's keys is one vector");
 static_assert(kTileQueries <= static_cast<int>(kAttentionTile));
 
-constexpr size_t kLine = 64;  // bytes of a cache line
 constexpr size_t run_bytes(KvTier tier) { return kLanes * kv_bits(tier) / 8; }
 
 template <KvTier tier>
@@ -420,79 +420,14 @@ void finish(const AttentionState& state, size_t query, size_t dim, float* out) {
   for (size_t d = 0; d < dim; d += kLanes) vec_store(out + d, vec_mul(vec_load(s.out + d), norm));
 }
 
-// The bounds of four pages for four queries: Σ over the channels of the larger of q × scale × zero and q ×
-// scale × (zero + kRangeSteps), which is scale × (q × zero + rise), rise = max(q, 0) × kRangeSteps.
-inline Vec bound_tile(const std::byte* const (&ranges)[4], const float* const (&q)[4],
-                      const float* const (&rise)[4], size_t dim) {
-  Vec acc[16];
-  for (Vec& a : acc) a = vec_zero();
-  for (size_t c = 0; c < dim; c += kLanes)
-    for (size_t p = 0; p < 4; ++p) {
-      const Vec scale = vec_load_scale(ranges[p] + c), zero = vec_load_i8(ranges[p] + dim + c);
-      for (size_t m = 0; m < 4; ++m) {
-        const Vec most = vec_fma(vec_load(q[p] + m * dim + c), zero, vec_load(rise[p] + m * dim + c));
-        acc[4 * p + m] = vec_fma(scale, most, acc[4 * p + m]);
-      }
-    }
-  return vec_sums(acc);
-}
-
-// Four queries, plain and rotated, each with its rise; of fewer the last again.
-inline void load_bound_queries(const AttentionQueries& queries, size_t first, size_t dim, float* to) {
-  const float* from[] = {queries.q, queries.rotated};
-  for (size_t k = 0; k < 2; ++k)
-    for (size_t m = 0; m < 4; ++m) {
-      const size_t query = first + m < queries.n ? first + m : queries.n - 1;
-      float* q = to + (k * 8 + m) * dim;
-      for (size_t c = 0; c < dim; c += kLanes) {
-        const Vec x = vec_load(from[k] + query * dim + c);
-        vec_store(q + c, x);
-        vec_store(q + 4 * dim + c, vec_mul(vec_larger(x, vec_zero()), vec_set(kRangeSteps)));
-      }
-    }
-}
-
-void bound(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds) {
-  constexpr size_t kAhead = 12;  // pages
-  const size_t dim = block.shape.head_dim, n = block.pages.size();
-  for (size_t page = 0; page < n; ++page) bounds[page] = -INFINITY;
-  for (size_t first = 0; first < queries.n; first += 4) {
-    load_bound_queries(queries, first, dim, scratch);
-    for (size_t page = 0; page < n; page += 4) {
-      const std::byte* ranges[4];
-      const float *q[4], *rise[4];
-      for (size_t p = 0; p < 4; ++p) {
-        const KvSpan& span = block.pages[page + p < n ? page + p : n - 1];
-        ranges[p] = block.ranges(span);
-        q[p] = scratch + (kv_rotated(span.tier) ? 8 * dim : 0);
-        rise[p] = q[p] + 4 * dim;
-        if (page + p + kAhead >= n) continue;
-        const std::byte* next = block.ranges(block.pages[page + p + kAhead]);
-        for (size_t at = 0; at < 2 * dim; at += kLine) __builtin_prefetch(next + at);
-      }
-      float sums[kLanes];
-      vec_store(sums, bound_tile(ranges, q, rise, dim));
-      for (size_t p = 0; p < 4 && page + p < n; ++p)
-        for (size_t m = 0; m < 4; ++m)
-          if (sums[4 * p + m] > bounds[page + p]) bounds[page + p] = sums[4 * p + m];
-    }
-  }
-}
-
-void key_ranges(const uint16_t* keys, uint32_t head_dim, std::byte* out) {
-  float least[kLanes], most[kLanes];
-  for (uint32_t c = 0; c < head_dim; c += kLanes) {
-    for (uint32_t i = 0; i < kLanes; ++i) {
-      const Vec key = vec_load_f16(keys + (c + i) * kLanes);
-      most[i] = vec_max(key);
-      least[i] = -vec_max(vec_mul(key, vec_set(-1.0f)));
-    }
-    for (uint32_t i = 0; i < kLanes; ++i) {
-      const KvRange range = key_range(least[i], most[i]);
-      out[c + i] = static_cast<std::byte>(range.scale);
-      out[head_dim + c + i] = static_cast<std::byte>(range.zero);
-    }
-  }
+constexpr AttentionKernels attention_table(std::string_view name) {
+  return {.name = name,
+          .attend = attend,
+          .merge = merge,
+          .finish = finish,
+          .bound = bound,
+          .rotate = rotate,
+          .key_ranges = key_ranges};
 }
 
 }  // namespace

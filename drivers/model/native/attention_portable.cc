@@ -39,12 +39,6 @@ inline Vec vec_exp2(const Vec& a) {
 
 namespace phios {
 
-const AttentionKernels kAttentionPortable = {.name = "portable",
-                                             .attend = attend,
-                                             .merge = merge,
-                                             .finish = finish,
-                                             .bound = bound,
-                                             .rotate = rotate,
-                                             .key_ranges = key_ranges};
+const AttentionKernels kAttentionPortable = attention_table("portable");
 
 }  // namespace phios

@@ -4,12 +4,6 @@
 
 namespace phios {
 
-const Kernels kKernelsAvx2 = {.name = "avx2",
-                              .product = product,
-                              .rope = rope,
-                              .rms_norm = rms_norm,
-                              .swiglu = swiglu,
-                              .geglu = geglu,
-                              .to_f16 = to_f16};
+const Kernels kKernelsAvx2 = kernel_table("avx2");
 
 }  // namespace phios

@@ -4,12 +4,6 @@
 
 namespace phios {
 
-const Kernels kKernelsAvx512 = {.name = "avx512",
-                                .product = product,
-                                .rope = rope,
-                                .rms_norm = rms_norm,
-                                .swiglu = swiglu,
-                                .geglu = geglu,
-                                .to_f16 = to_f16};
+const Kernels kKernelsAvx512 = kernel_table("avx512");
 
 }  // namespace phios

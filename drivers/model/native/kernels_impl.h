@@ -228,5 +228,15 @@ void to_f16(const float* x, uint16_t* y, size_t n) {
   std::memcpy(y + i, out, (n - i) * sizeof(uint16_t));
 }
 
+constexpr Kernels kernel_table(std::string_view name) {
+  return {.name = name,
+          .product = product,
+          .rope = rope,
+          .rms_norm = rms_norm,
+          .swiglu = swiglu,
+          .geglu = geglu,
+          .to_f16 = to_f16};
+}
+
 }  // namespace
 }  // namespace phios

@@ -4,12 +4,6 @@
 
 namespace phios {
 
-const Kernels kKernelsPortable = {.name = "portable",
-                                  .product = product,
-                                  .rope = rope,
-                                  .rms_norm = rms_norm,
-                                  .swiglu = swiglu,
-                                  .geglu = geglu,
-                                  .to_f16 = to_f16};
+const Kernels kKernelsPortable = kernel_table("portable");
 
 }  // namespace phios

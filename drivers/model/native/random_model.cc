@@ -9,6 +9,7 @@
 #include <span>
 
 #include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "kernel/base/env.h"
 #include "kernel/base/half.h"
@@ -128,10 +129,18 @@ class Maker {
 
   void vocabulary() {
     const std::vector<std::string> merges = {"Ġ Ġ"};  // never merges, but other engines want one
+    std::vector<std::string> tokens = byte_vocabulary(o_.n_vocab);
+    std::vector<int32_t> types = byte_vocabulary_types(o_.n_vocab);
+    const uint32_t n_words = o_.words ? std::min(o_.n_vocab - kByteVocabulary, kInductionWordsMax) : 0;
+    for (uint32_t w = 0; w < n_words; ++w) {
+      tokens[kByteVocabulary + w] = tokens[' '] + induction_value(w);
+      types[kByteVocabulary + w] = kNormalToken;
+    }
     writer_.string("tokenizer.ggml.model", "gpt2");
-    writer_.string("tokenizer.ggml.pre", "gpt-2");
-    writer_.strings("tokenizer.ggml.tokens", byte_vocabulary(o_.n_vocab));
-    writer_.int32s("tokenizer.ggml.token_type", byte_vocabulary_types(o_.n_vocab));
+    // The manners of "llama-bpe": a word that is a token is one, whatever the merges say.
+    writer_.string("tokenizer.ggml.pre", o_.words ? "llama-bpe" : "gpt-2");
+    writer_.strings("tokenizer.ggml.tokens", tokens);
+    writer_.int32s("tokenizer.ggml.token_type", types);
     writer_.strings("tokenizer.ggml.merges", merges);
     writer_.uint32("tokenizer.ggml.bos_token_id", kEndOfText);
     writer_.uint32("tokenizer.ggml.eos_token_id", kEndOfText);

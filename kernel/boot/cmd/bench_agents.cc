@@ -8,6 +8,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "drivers/model/native/induction_model.h"
 #include "kernel/proc/decoder.h"
 
 namespace phios {
@@ -20,13 +21,12 @@ struct Options {
   uint32_t agents = 16, calls = 4, shared = 800, gen = 16;
 };
 
+// Words that a file of `model random --words` has as tokens.
 std::string words(uint64_t seed, uint32_t n) {
-  static constexpr const char* kWords[] = {"river",  "stone",  "seven",   "garden", "under",  "market",
-                                           "winter", "paper",  "engine",  "bright", "corner", "travel",
-                                           "silver", "answer", "morning", "field"};
+  constexpr uint64_t kWords = 256;
   std::string text;
   for (uint32_t i = 0; i < n; i++)
-    text += std::string(i == 0 ? "" : " ") + kWords[derive_seed(seed, i) % std::size(kWords)];
+    text += " " + induction_value(static_cast<uint32_t>(derive_seed(seed, i) % kWords));
   return text + ".\n";
 }
 

@@ -43,7 +43,7 @@ Result<GgmlType> type_of(const std::string& name) {
 struct RandomOptions {
   std::string architecture = "llama", shape, type = "f16", embedding_type, output_type, out;
   uint64_t seed = 1;
-  bool tied = false;
+  bool tied = false, words = false;
   std::string rope_scaling;
   float rope_factor = 4;
   bool rope_factors = false;
@@ -127,6 +127,7 @@ Result<int> random(const RandomOptions& options) {
   if (!options.output_type.empty()) o.output_type = TRY(type_of(options.output_type));
   o.seed = options.seed;
   o.tied = options.tied;
+  o.words = options.words;
   o.rope_factors = options.rope_factors;
   TRY(read_shape(options.shape, o));
   if (!options.rope_scaling.empty()) {
@@ -245,6 +246,7 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("--embedding-type", r->embedding_type, "of the embedding, if another");
   command->add_option("--output-type", r->output_type, "of the output, if another");
   command->add_flag("--tied", r->tied, "the output is the embedding");
+  command->add_flag("--words", r->words, "tokens beyond the bytes are words");
   command->add_option("--rope-scaling", r->rope_scaling, "linear or yarn")
       ->check(CLI::IsMember({"linear", "yarn"}));
   command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
