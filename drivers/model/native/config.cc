@@ -31,6 +31,10 @@ class Keys {
     const std::string name = prefix_ + std::string(key);
     return bounded(name, TRY(file_.uint_or(name, absent)), max);
   }
+  Result<uint32_t> count_or_zero(std::string_view key, uint32_t max) const {
+    const uint64_t value = TRY(file_.uint_or(prefix_ + std::string(key), 0));
+    return value == 0 ? Result<uint32_t>(0u) : bounded(prefix_ + std::string(key), value, max);
+  }
   Result<double> positive_or(std::string_view key, double absent) const {
     const std::string name = prefix_ + std::string(key);
     const double value = TRY(file_.number_or(name, absent));
@@ -111,7 +115,8 @@ Status read_rope(const Gguf& file, const Keys& keys, ModelConfig& c) {
 
 // The largest models of these families scale by the embedding's share of a head.
 float gemma_scale(const ModelConfig& c, uint32_t largest) {
-  return c.n_layers == largest ? 1.0f / std::sqrt(static_cast<float>(c.n_embd / c.n_heads)) : 0.0f;
+  return c.n_layers == largest ? 1.0f / std::sqrt(static_cast<float>(std::max(1u, c.n_embd / c.n_heads)))
+                               : 0.0f;
 }
 
 // What a family is beside its shape.
@@ -138,8 +143,7 @@ Status read_family(const Keys& keys, ModelConfig& c) {
     c.local_rope = {.base = TRY(keys.positive_or("rope.freq_base_swa", 10000.0))};
   } else if (a == "phi3") {
     c.fused_gate = true;
-    if (keys.has("attention.sliding_window"))
-      c.window = TRY(keys.count("attention.sliding_window", UINT32_MAX));
+    c.window = TRY(keys.count_or_zero("attention.sliding_window", UINT32_MAX));  // 0 in the files of Phi-4
   }
   return {};
 }
