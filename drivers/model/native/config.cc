@@ -115,8 +115,8 @@ Status read_rope(const Gguf& file, const Keys& keys, ModelConfig& c) {
 
 // The largest models of these families scale by the embedding's share of a head.
 float gemma_scale(const ModelConfig& c, uint32_t largest) {
-  return c.n_layers == largest ? 1.0f / std::sqrt(static_cast<float>(std::max(1u, c.n_embd / c.n_heads)))
-                               : 0.0f;
+  const uint32_t share = std::max(1u, c.n_embd / c.n_heads);
+  return c.n_layers == largest ? 1.0f / std::sqrt(static_cast<float>(share)) : 0.0f;
 }
 
 // What a family is beside its shape.

@@ -44,7 +44,7 @@ bool load_integer(std::span<const std::byte> bytes, GgufType type, uint64_t offs
       value = load<uint8_t>(bytes, offset);
       return true;
     case GgufType::kInt8:
-      value = static_cast<int64_t>(load<int8_t>(bytes, offset));
+      value = load<int8_t>(bytes, offset);
       return true;
     case GgufType::kUint16:
       value = load<uint16_t>(bytes, offset);
