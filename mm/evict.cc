@@ -157,6 +157,26 @@ Status load_library(const std::string& path, KvPolicy& policy) {
   return {};
 }
 
+// "base@64" → base, and returns "64"; "" where there is no mark, or nothing behind it.
+std::string split_number(std::string& name, char mark) {
+  const size_t at = name.rfind(mark);
+  const size_t slash = name.rfind('/');  // a library's path may hold any mark
+  if (at == std::string::npos || (slash != std::string::npos && at < slash)) return {};
+  std::string number = name.substr(at + 1);
+  name.resize(at);
+  return number.empty() ? "?" : number;
+}
+
+Result<int64_t> tokens_in(const std::string& of, const std::string& number, uint32_t least) {
+  int64_t tokens = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), tokens);
+  if (error != std::errc() || end != number.data() + number.size() || tokens < least ||
+      tokens > PHI_CONTEXT_MAX)
+    return fail(ErrorCode::EINVAL_, fmt::format("{}: {} is no number of tokens from {} to {}", of, number,
+                                                least, PHI_CONTEXT_MAX));
+  return tokens;
+}
+
 }  // namespace
 
 bool KvPolicy::keeps_all() const { return table->choose == full; }
@@ -173,7 +193,7 @@ void KvPolicy::choose(const phi_kv_state& state, std::span<uint8_t> wanted) cons
   table->choose(&state, wanted.data());
   for (uint32_t i = 0; i < state.n_pages; ++i) {
     const phi_kv_page& page = state.pages[i];
-    const bool held = is_sink(page) || age(state, page) < PHI_KV_WINDOW || page.tokens < PHI_PAGE_TOKENS ||
+    const bool held = is_sink(page) || age(state, page) < window || page.tokens < PHI_PAGE_TOKENS ||
                       (page.is_pinned && wanted[i] == PHI_KV_DROP);
     wanted[i] = held ? page.place : std::clamp<uint8_t>(wanted[i], page.place, PHI_KV_DROP);
   }
@@ -182,18 +202,12 @@ void KvPolicy::choose(const phi_kv_state& state, std::span<uint8_t> wanted) cons
 Result<KvPolicyRef> find_kv_policy(std::string_view name, const KvPolicySource& source) {
   auto policy = std::make_shared<KvPolicy>();
   policy->name = name.empty() ? "full" : std::string(name);
-  const size_t colon = policy->name.rfind(':');
-  const std::string base = policy->name.substr(0, colon);
-  if (colon != std::string::npos) {
-    const std::string number = policy->name.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), policy->parameter);
-    if (error != std::errc() || end != number.data() + number.size() || policy->parameter < PHI_KV_WINDOW ||
-        policy->parameter > PHI_CONTEXT_MAX) {
-      return fail(ErrorCode::EINVAL_, fmt::format("{}: {} is no number of tokens from {} to {}", base, number,
-                                                  PHI_KV_WINDOW, PHI_CONTEXT_MAX));
-    }
-  }
+  std::string base = policy->name;
+  if (const std::string number = split_number(base, '@'); !number.empty())
+    policy->window = static_cast<uint32_t>(TRY(tokens_in("the window of " + base, number, PHI_PAGE_TOKENS)) /
+                                           PHI_PAGE_TOKENS * PHI_PAGE_TOKENS);
+  if (const std::string number = split_number(base, ':'); !number.empty())
+    policy->parameter = TRY(tokens_in(base, number, policy->window));
   if (base.ends_with(".so")) {
     if (!source.libraries) {
       return fail(ErrorCode::EPERM_,

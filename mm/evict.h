@@ -19,10 +19,11 @@ namespace phios {
 
 class KvPolicy {
  public:
-  std::string name;  // as it was asked for: "window:1024"
+  std::string name;  // as it was asked for: "window:1024", "int4@64"
   const phi_kv_policy* table = nullptr;
   int64_t parameter = 0;
-  std::shared_ptr<void> library;  // null for those of phios
+  uint32_t window = PHI_KV_WINDOW;  // newest tokens that stay f16
+  std::shared_ptr<void> library;    // null for those of phios
 
   bool keeps_all() const;         // nothing ever changes: there is no need to ask
   uint32_t attend_pages() const;  // so many pages beside the first and the newest are read; 0: all

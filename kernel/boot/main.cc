@@ -23,7 +23,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--model", context.config.model,
-                 "a GGUF file; or nano (embedded, the default), null, random, shuffled")
+                 "a GGUF file; or nano (embedded, the default), null, random, shuffled, induction")
       ->type_name("NAME");
   app.add_option("--home", context.config.home, "where state lives, instead of $PHIOS_HOME")
       ->type_name("DIR");
@@ -37,7 +37,7 @@ int run(int argc, char** argv) {
   app.add_option("--kv", context.config.kv,
                  "how pages of keys and values are kept: full, int8, int4, int2, age, importance, "
                  "window[:TOKENS], quest[:TOKENS], "
-                 "or a library FILE.so")
+                 "or a library FILE.so; POLICY@N keeps the newest N tokens as they are")
       ->type_name("POLICY");
   app.add_option(
          "--swap-bytes", context.config.swap_bytes,

@@ -81,7 +81,8 @@ struct System::Parts {
   std::shared_ptr<const Vocabulary> vocabulary;
   std::unique_ptr<FramePool> frames;
   std::unique_ptr<PrefixTree> prefixes;
-  ReactorIo swap_io{runtime};
+  ReactorIo disk{runtime};
+  std::unique_ptr<SwapIo> swap_filter;
   std::unique_ptr<SwapFile> swap;
   std::unique_ptr<Pager> pager;
   std::unique_ptr<MaskTables> masks;
@@ -126,7 +127,7 @@ Model& System::model() { return *parts_->model; }
 Batcher& System::batcher() { return *parts_->batcher; }
 const Config& System::config() const { return parts_->config; }
 
-Result<std::unique_ptr<System>> System::open(const Config& config) {
+Result<std::unique_ptr<System>> System::open(const Config& config, const SwapFilter& swap_filter) {
   std::unique_ptr<System> system(new System());
   Parts& p = *system->parts_;
   p.config = config;
@@ -145,7 +146,9 @@ Result<std::unique_ptr<System>> System::open(const Config& config) {
   const uint32_t slots = swap_slots(kv.frame_bytes(), frames, config.swap_bytes);
   p.frames = TRY(FramePool::create(kv, frames, slots));
   p.prefixes = std::make_unique<PrefixTree>(*p.frames);
-  if (slots > 0) p.swap = TRY(SwapFile::create(home, kv.frame_bytes(), slots, p.swap_io));
+  if (swap_filter) p.swap_filter = swap_filter(p.disk);
+  SwapIo& swap_io = p.swap_filter ? *p.swap_filter : p.disk;
+  if (slots > 0) p.swap = TRY(SwapFile::create(home, kv.frame_bytes(), slots, swap_io));
   p.pager = std::make_unique<Pager>(*p.env, *p.frames, *p.prefixes, p.swap.get());
   p.masks = std::make_unique<MaskTables>(p.vocabulary);
 

@@ -5,11 +5,13 @@
 // themselves. Errors: what cannot be had names the part, the file and what to do.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "kernel/boot/config.h"
 #include "kernel/proc/kernel.h"
+#include "mm/swap.h"
 #include "syscalls/abi/phios.h"
 
 namespace phios {
@@ -18,7 +20,10 @@ class System {
  public:
   static constexpr Nanos kShutDownTime = 5 * kSecond;
 
-  static Result<std::unique_ptr<System>> open(const Config& config);
+  // What stands between the pager and the disk, where something is to: a test's failing disk.
+  using SwapFilter = std::function<std::unique_ptr<SwapIo>(SwapIo& disk)>;
+
+  static Result<std::unique_ptr<System>> open(const Config& config, const SwapFilter& swap_filter = {});
   ~System();
   System(const System&) = delete;
   System& operator=(const System&) = delete;

@@ -134,7 +134,8 @@ void phi_prompt_section(
     const char* text); /* text: already trimmed and ended as docs/formats/prompt.md says */
 /* Keys: "right", "form", "stop" (each may be repeated), "limit" ("tokens=…"), "temperature", "top_k",
  * "top_p", "min_p", "seed", "context" ("append", "fresh"), "free_text" ("yes", "no"), "out_of_frames"
- * ("wait", "fail"). PHI_EINVAL_ for an unknown key or a bad value. */
+ * ("wait", "fail"), "operands" ("section"), "kv" (a page policy). PHI_EINVAL_ for an unknown key or a bad
+ * value. */
 phi_status phi_prompt_option(phi_prompt* prompt, const char* key, const char* value);
 
 typedef struct phi_loader {

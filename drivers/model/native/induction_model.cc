@@ -17,7 +17,7 @@ namespace phios {
 namespace {
 
 // The residual stream, part by part. A part begins on a block of the types that quantise.
-constexpr uint32_t kHeadDim = 64, kBlock = 32;
+constexpr uint32_t kHeadDim = 128, kBlock = 32;
 constexpr uint32_t kAsks = 0;                     // the code that this token looks for
 constexpr uint32_t kIs = kAsks + kHeadDim;        // the code of the token itself
 constexpr uint32_t kFollows = kIs + kHeadDim;     // the code of the token before: written by layer 0
@@ -31,6 +31,7 @@ constexpr uint32_t kFeedForward = kBlock;  // of zeros
 constexpr double kTurn = 0.35, kStill = 0.02;
 constexpr float kClock[] = {3, 2, 1, 1, 1, 1, 1, 1, 1, 1};  // weight of each pair that tells the time
 constexpr float kClockScore = 16;  // nats for a weight of 1; the nearest other position is 24 nats behind
+constexpr uint32_t kMarks = 8;
 constexpr float kMatchScore = 60;  // nats for the code that is asked for
 constexpr float kLogit = 40;       // of the token that is said
 
@@ -71,17 +72,17 @@ class Maker {
 
   uint32_t still_dims() const { return kHeadDim - 2 * first_still_; }
 
-  // A random direction.
+  // Length 1, in kMarks of n channels: as in trained models a few channels of a key stand out, which is what
+  // lets the ranges of a page's channels tell what is in it.
   Code code(uint32_t n) {
     Code out(n);
-    double squares = 0;
-    for (float& x : out) {
-      x = 0;
-      for (int i = 0; i < 4; ++i)
-        x += static_cast<float>(derive_seed(o_.seed, drawn_++) >> 40) * 0x1p-24f - 0.5f;
-      squares += double{x} * double{x};
+    for (uint32_t marks = 0; marks < kMarks;) {
+      const uint64_t bits = derive_seed(o_.seed, drawn_++);
+      float& channel = out[(bits >> 1) % n];
+      if (channel != 0) continue;
+      channel = ((bits & 1) != 0 ? 1 : -1) / std::sqrt(static_cast<float>(kMarks));
+      ++marks;
     }
-    for (float& x : out) x = static_cast<float>(x / std::sqrt(squares));
     return out;
   }
 

@@ -1,12 +1,24 @@
 #include "kernel/boot/cmd/eval.h"
 
 #include <fmt/core.h>
+#include <stdlib.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
 namespace phios {
+
+TemporaryHome::TemporaryHome()
+    : path_((std::filesystem::temp_directory_path() / "phios-eval-XXXXXX").string()) {
+  made_ = mkdtemp(path_.data()) != nullptr;
+}
+
+TemporaryHome::~TemporaryHome() {
+  std::error_code ignored;
+  if (made_) std::filesystem::remove_all(path_, ignored);
+}
 
 Result<std::vector<std::string>> read_lines(const std::string& path) {
   std::ifstream in(path);
@@ -44,6 +56,7 @@ void add_eval_command(CLI::App& app, CommandContext& context) {
   add_eval_logic(*eval, context);
   add_eval_questions(*eval, context);
   add_eval_frames(*eval, context);
+  add_eval_abilities(*eval, context);
 }
 
 }  // namespace phios

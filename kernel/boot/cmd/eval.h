@@ -20,6 +20,7 @@ void add_eval_utm(CLI::App& eval, CommandContext& context);
 void add_eval_logic(CLI::App& eval, CommandContext& context);
 void add_eval_questions(CLI::App& eval, CommandContext& context);  // math, qa, taught
 void add_eval_frames(CLI::App& eval, CommandContext& context);
+void add_eval_abilities(CLI::App& eval, CommandContext& context);
 
 // Deterministic numbers for making cases: the same seed makes the same cases.
 class CaseRandom {
@@ -40,6 +41,20 @@ class CaseRandom {
  private:
   uint64_t seed_;
   uint64_t n_ = 0;
+};
+
+// A home that is removed again: what is indexed for a measurement stays out of the user's collections.
+class TemporaryHome {
+ public:
+  TemporaryHome();
+  ~TemporaryHome();
+  TemporaryHome(const TemporaryHome&) = delete;
+  TemporaryHome& operator=(const TemporaryHome&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  bool made_ = false;
 };
 
 // The lines of a JSONL file; what does not parse is EPARSE_ with file and line.

@@ -1,12 +1,9 @@
 // eval math, qa, taught: questions to the standard program solve, and whether the model knows what it was
 // taught.
 #include <fmt/core.h>
-#include <stdlib.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -54,25 +51,6 @@ double number_of(std::string text) {
   if (slash != std::string::npos) return x / std::strtod(text.c_str() + slash + 1, nullptr);
   return *end == '\0' ? x : std::nan("");
 }
-
-// A home that is removed again: what is indexed for a measurement stays out of the user's collections.
-class TemporaryHome {
- public:
-  TemporaryHome() : path_((std::filesystem::temp_directory_path() / "phios-eval-XXXXXX").string()) {
-    made_ = mkdtemp(path_.data()) != nullptr;
-  }
-  ~TemporaryHome() {
-    std::error_code ignored;
-    if (made_) std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryHome(const TemporaryHome&) = delete;
-  TemporaryHome& operator=(const TemporaryHome&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-  bool made_ = false;
-};
 
 struct Tally {
   size_t n = 0, right = 0, declined = 0, failed = 0;

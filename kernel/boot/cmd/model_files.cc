@@ -7,17 +7,16 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/convert.h"
-#include "drivers/model/native/gguf_writer.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
+#include "drivers/model/native/requantize.h"
 #include "kernel/boot/cmd/eval.h"
 
 namespace phios {
@@ -160,44 +159,13 @@ struct QuantizeOptions {
   std::string in, out, type;
 };
 
-// Copies a file; `remake` is given each matrix with its values and says the type in which to write them,
-// none: as it is.
-Status remake_matrices(
-    const std::string& in, const std::string& out,
-    const std::function<std::optional<GgmlType>(const GgufTensor&, std::span<float>)>& remake) {
-  const Gguf file = TRY(Gguf::open(in));
-  GgufWriter writer;
-  writer.copy_metadata(file);
-  std::vector<float> values;
-  for (const GgufTensor& t : file.tensors()) {
-    std::vector<uint64_t> shape(t.shape.begin(), t.shape.begin() + t.n_dims);
-    std::optional<GgmlType> type;
-    if (t.n_dims >= 2) {
-      values.resize(t.elements);
-      dequantize(t.type, t.data, values);
-      type = remake(t, values);
-    }
-    if (type) {
-      writer.tensor(t.name, *type, std::move(shape), quantize(*type, values));
-    } else {
-      writer.tensor(t.name, t.type, std::move(shape), t.data);
-    }
-  }
-  return write_model_file(out, writer.finish());
-}
-
-// Matrices take the type where their rows are whole blocks of it; vectors stay.
 Result<int> quantize_model(const QuantizeOptions& options) {
   const GgmlType type = TRY(type_of(options.type));
   if (!can_quantize(type))
     return fail(ErrorCode::ENOSYS_,
                 fmt::format("{}: F32, F16, BF16, Q8_0 and Q4_0 are written", options.type));
-  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
-  TRY(remake_matrices(options.in, options.out,
-                      [&](const GgufTensor& t, std::span<float>) -> std::optional<GgmlType> {
-                        if (t.shape[0] % info->block_elements != 0) return std::nullopt;
-                        return type;
-                      }));
+  const Gguf file = TRY(Gguf::open(options.in));
+  TRY(write_model_file(options.out, requantize(file, type)));
   return 0;
 }
 
@@ -222,12 +190,12 @@ struct ShuffleOptions {
 // The weights' distribution stays, matrix by matrix, and what they knew is gone.
 Result<int> shuffle_model(const ShuffleOptions& options) {
   CaseRandom random(options.seed);
-  TRY(remake_matrices(options.in, options.out,
-                      [&](const GgufTensor& t, std::span<float> values) -> std::optional<GgmlType> {
-                        for (size_t i = values.size(); i > 1; i--)
-                          std::swap(values[i - 1], values[random.below(i)]);
-                        return can_quantize(t.type) ? t.type : GgmlType::kF16;
-                      }));
+  const Gguf file = TRY(Gguf::open(options.in));
+  const Remake shuffle = [&](const GgufTensor& t, std::span<float> values) -> std::optional<GgmlType> {
+    for (size_t i = values.size(); i > 1; i--) std::swap(values[i - 1], values[random.below(i)]);
+    return can_quantize(t.type) ? t.type : GgmlType::kF16;
+  };
+  TRY(write_model_file(options.out, remake_matrices(file, shuffle)));
   return 0;
 }
 

@@ -64,6 +64,15 @@ TEST(Evict, AWindowDropsWhatIsOlder) {
   }
 }
 
+TEST(Evict, TheNewestWindowIsAsLongAsTheNameSays) {
+  Case c(200);
+  const auto wanted = c.choose("int4@64");
+  for (uint32_t i = 0; i < 200; ++i)
+    EXPECT_EQ(wanted[i] == PHI_KV_INT4, i >= kSinks && i < 200 - 4) << "page " << i;
+  EXPECT_EQ((*find_kv_policy("window:64@32", {}))->parameter, 64);
+  EXPECT_EQ((*find_kv_policy("window:64@32", {}))->window, 32u);
+}
+
 TEST(Evict, NothingGetsWarmer) {
   Case c(200);
   c.pages[20].place = PHI_KV_INT2;
@@ -134,6 +143,9 @@ TEST(Evict, NamesAndNumbersAreChecked) {
   EXPECT_THAT(find_kv_policy("no-such", {}).error().message, HasSubstr("importance"));
   EXPECT_EQ(code("window:12"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("window:1x"), ErrorCode::EINVAL_);
+  EXPECT_EQ(code("int4@"), ErrorCode::EINVAL_);
+  EXPECT_EQ(code("int4@8"), ErrorCode::EINVAL_);
+  EXPECT_EQ(code("window:64@128"), ErrorCode::EINVAL_) << "a window shorter than what stays in f16";
   EXPECT_EQ(code("window:99999999999999999999"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("h2o"), ErrorCode::ENOSYS_) << "no masses";
   EXPECT_EQ(code("mine.so"), ErrorCode::EPERM_) << "a process names no library";
