@@ -68,35 +68,46 @@ void Batcher::drain_inbox() {
 
 bool Batcher::run_pass() {
   const Nanos begin = env_.now();
-  candidates_.clear();
-  for (const Sequence* s : active_)
-    candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at, s->guesses()});
-  choose_pass(candidates_, limits_, order_, slots_);
-
   items_.clear();
   item_owner_.clear();
   outcome_.clear();
   uint64_t positions = 0;
   bool anyone_left = false;
   for (int attempt = 0; attempt < 2 && items_.empty() && !anyone_left; attempt++) {
-    for (const Slot& slot : slots_) {
-      PassItem item;
-      Sequence* sequence = active_[slot.candidate];
-      const Sequence::Next next = sequence->prepare(slot.positions, attempt > 0, item);
-      if (next == Sequence::Next::kWait) continue;
-      if (next == Sequence::Next::kLeave) {
-        active_[slot.candidate] = nullptr;
-        anyone_left = true;
-        sequence->left();
-        continue;
+    candidates_.clear();
+    for (const Sequence* s : active_)
+      candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at, s->guesses()});
+    PassLimits left = limits_;
+    bool anyone_waits = true;
+    // Who cannot run leaves its positions to others: all may be waiting for one that stands behind them.
+    while (std::exchange(anyone_waits, false)) {
+      choose_pass(candidates_, left, order_, slots_);
+      for (const Slot& slot : slots_) {
+        PassItem item;
+        Sequence* sequence = active_[slot.candidate];
+        const bool last_resort = attempt > 0;
+        if (last_resort && !items_.empty()) break;
+        candidates_[slot.candidate].waiting = 0;  // it has been asked
+        const Sequence::Next next = sequence->prepare(slot.positions, last_resort, item);
+        if (next == Sequence::Next::kWait) {
+          anyone_waits = true;
+          continue;
+        }
+        left.positions -= std::min(left.positions, slot.positions);
+        left.prefill_chunk -= std::min(left.prefill_chunk, slot.positions);
+        if (next == Sequence::Next::kLeave) {
+          active_[slot.candidate] = nullptr;
+          anyone_left = true;
+          sequence->left();
+          continue;
+        }
+        if (std::exchange(sequence->waits_to_run, false))
+          trace_.emit(EventKind::kRun, item.sequence, static_cast<uint64_t>(begin - sequence->enqueued_at));
+        positions += item.tokens.size();
+        items_.push_back(item);
+        item_owner_.push_back(slot.candidate);
+        outcome_.push_back(Sequence::Next::kRun);
       }
-      if (std::exchange(sequence->waits_to_run, false))
-        trace_.emit(EventKind::kRun, item.sequence, static_cast<uint64_t>(begin - sequence->enqueued_at));
-      positions += item.tokens.size();
-      items_.push_back(item);
-      item_owner_.push_back(slot.candidate);
-      outcome_.push_back(Sequence::Next::kRun);
-      if (attempt > 0) break;
     }
   }
   bool failed = false;

@@ -1,0 +1,183 @@
+// A running kernel whose disk fails: processes whose contexts are several times the memory write what they
+// write with room for all, whatever the swap file does to their pages.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/env.h"
+#include "kernel/boot/handles.h"
+#include "kernel/boot/system.h"
+#include "mm/swap.h"
+#include "syscalls/abi/phios.h"
+
+namespace phios {
+namespace {
+
+constexpr int kProcesses = 12, kTextBytes = 224, kWritten = 512;
+constexpr uint64_t kFramesEach = 16;  // 256 tokens
+
+// What the disk does wrong, by a seed: so many of a hundred transfers.
+struct Faults {
+  int percent = 0;
+  bool reads = true, writes = false;
+  uint64_t seed = 0;
+};
+
+class FaultyIo final : public SwapIo {
+ public:
+  FaultyIo(SwapIo& below, const Faults& faults, std::atomic<int>& injected)
+      : below_(below), faults_(faults), injected_(injected) {}
+
+  void read(int fd, std::span<std::byte> buffer, int64_t offset, Done done) override {
+    switch (faults_.reads ? draw() : kNone) {
+      case kError:
+        return below_.read(fd, buffer, offset, [done = std::move(done)](const Result<size_t>&) {
+          done(fail(ErrorCode::EIO_, "injected"));
+        });
+      case kShort:
+        return below_.read(fd, buffer.first(buffer.size() / 3), offset, std::move(done));
+      case kFlip:
+        return below_.read(fd, buffer, offset, [buffer, done = std::move(done)](const Result<size_t>& n) {
+          buffer[buffer.size() / 2] ^= std::byte{16};
+          done(n);
+        });
+      case kNone:
+        return below_.read(fd, buffer, offset, std::move(done));
+    }
+  }
+  void write(int fd, std::span<const std::byte> buffer, int64_t offset, Done done) override {
+    switch (faults_.writes ? draw() : kNone) {
+      case kError:
+        return below_.write(fd, buffer, offset, [done = std::move(done)](const Result<size_t>&) {
+          done(fail(ErrorCode::EIO_, "injected"));
+        });
+      case kShort:
+      case kFlip:  // a byte that never arrives is found by the checksum when it is read
+        return below_.write(
+            fd, buffer.first(buffer.size() / 2), offset,
+            [size = buffer.size(), done = std::move(done)](const Result<size_t>&) { done(size); });
+      case kNone:
+        return below_.write(fd, buffer, offset, std::move(done));
+    }
+  }
+
+ private:
+  enum Fault { kError, kShort, kFlip, kNone };
+  Fault draw() {
+    const uint64_t bits = derive_seed(faults_.seed, n_.fetch_add(1));
+    if (static_cast<int>(bits % 100) >= faults_.percent) return kNone;
+    injected_.fetch_add(1);
+    return static_cast<Fault>(bits / 100 % 3);
+  }
+
+  SwapIo& below_;
+  const Faults faults_;
+  std::atomic<int>& injected_;
+  std::atomic<uint64_t> n_{0};
+};
+
+// Appends a text of its own, lets the model go on, twice.
+int writer(phi_proc* self, void*) {
+  char number[16], out[2][kWritten];
+  size_t len = 0;
+  const phi_arg name[] = {{"1"}};
+  if (phi_syscall(self, PHI_SYS_mem_read, name, 1, PHI_FOREVER, number, sizeof number, &len) != PHI_OK)
+    return PHI_ENOENT_;
+  const auto seed = static_cast<unsigned>(std::atoi(number));
+  std::string text;
+  for (unsigned i = 0; i < kTextBytes; ++i)
+    text += static_cast<char>('a' + (seed * 31 + i * i * 7 + i / 3) % 26);
+  for (int turn = 0; turn < 2; ++turn) {
+    const phi_arg append[] = {{turn == 0 ? text.c_str() : "\nMore:"}, {nullptr}, {nullptr}};
+    const phi_arg generate[] = {{"12"}, {"0"}};
+    phi_status status = phi_syscall(self, PHI_SYS_ctx_append, append, 3, PHI_FOREVER, nullptr, 0, nullptr);
+    if (status == PHI_OK)
+      status = phi_syscall(self, PHI_SYS_ctx_generate, generate, 2, PHI_FOREVER, out[turn], kWritten, &len);
+    if (status != PHI_OK) return status;
+  }
+  phi_proc_set_exit(self, (std::string(out[0]) + "|" + out[1]).c_str());
+  return PHI_OK;
+}
+
+struct Outcomes {
+  std::vector<std::string> texts;  // of each process: what it wrote, or its error
+  nlohmann::json pages;
+  int injected = 0;
+};
+
+Outcomes run(uint64_t frames, const Faults& faults) {
+  const std::string home = std::filesystem::path(testing::TempDir()) / "phios-swap-fault";
+  std::filesystem::remove_all(home);
+  Outcomes out;
+  std::atomic<int> injected{0};
+  Config config;
+  config.model = "random";
+  config.home = home;
+  config.seed = 1;
+  config.kv_bytes = 1;  // of one frame, to learn how large it is
+  const auto frame_bytes = (*open_model("random", 1))->info().kv.frame_bytes();
+  config.kv_bytes = frames * frame_bytes;
+  auto system = System::open(
+      config, [&](SwapIo& below) { return std::make_unique<FaultyIo>(below, faults, injected); });
+  EXPECT_TRUE(system) << (system ? "" : system.error().message);
+  if (!system) return out;
+  phi_kernel handle{};
+  handle.system = system->get();
+  phi_proc* parent = nullptr;
+  EXPECT_EQ(phi_proc_attach(&handle, "parent", &parent), PHI_OK);
+  std::vector<phi_pid> pids(kProcesses);
+  for (int i = 0; i < kProcesses; ++i) {
+    const std::string number = std::to_string(i);
+    const char* args[] = {number.c_str()};
+    phi_spawn_options options{};
+    options.entry = writer;
+    options.args = args;
+    options.n_args = 1;
+    EXPECT_EQ(phi_proc_start(parent, &options, &pids[static_cast<size_t>(i)]), PHI_OK);
+  }
+  for (const phi_pid pid : pids) {
+    const std::string who = std::to_string(pid);
+    const phi_arg args[] = {{who.c_str()}};
+    EXPECT_EQ(phi_syscall(parent, PHI_SYS_proc_wait, args, 1, PHI_FOREVER, nullptr, 0, nullptr), PHI_OK);
+    size_t len = 0;
+    const char* words = phi_result(parent, &len);
+    const std::string all(words, len);  // pid, value and error, each with a zero behind it
+    out.texts.push_back(all.substr(all.find('\0') + 1));
+  }
+  out.pages = nlohmann::json::parse((*system)->stats_json())["pages"];
+  phi_proc_detach(parent, "");
+  system->reset();
+  out.injected = injected.load();
+  std::filesystem::remove_all(home);
+  return out;
+}
+
+const Outcomes& undisturbed() {
+  static const Outcomes once = run(2 * kProcesses * kFramesEach, {});
+  return once;
+}
+
+class SwapFault : public testing::TestWithParam<Faults> {};
+
+TEST_P(SwapFault, EveryProcessWritesWhatItWritesWithRoomForAll) {
+  const Outcomes faulty = run(kProcesses * kFramesEach / 4, GetParam());
+  EXPECT_EQ(undisturbed().pages["swapped_out"], 0);
+  EXPECT_GT(faulty.injected, 0);
+  EXPECT_GT(faulty.pages["recomputed"], 0);
+  for (size_t i = 0; i < kProcesses; ++i)
+    EXPECT_EQ(faulty.texts[i], undisturbed().texts[i]) << "process " << i;
+  EXPECT_NE(faulty.texts[0], faulty.texts[1]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SwapFault,
+                         testing::Values(Faults{20, true, false, 1}, Faults{20, true, false, 2},
+                                         Faults{60, true, false, 3}, Faults{15, false, true, 4},
+                                         Faults{100, false, true, 5}, Faults{10, true, true, 6}));
+
+}  // namespace
+}  // namespace phios
