@@ -17,10 +17,13 @@ namespace {
 
 constexpr int64_t kProgramTokens = 16384;  // of one random program: a wrong jump may not loop for ever
 
+// What a program in words may do at most, as `stored` has it: memory, output and the calculator.
+const std::vector<std::string> kProgramRights = {"mem:read", "mem:write", "io:out", "drv:tool:calc"};
+
 struct IsaOptions {
   size_t programs = 0, window = 64, show = 10;
   uint64_t seed = 20250217;
-  bool list = false, rules = true, operands_of_section = true;
+  bool list = false, rules = true, operands_of_section = true, all_rights = false;
 };
 
 // The frame as the codec prints it: an escape may be written in more than one way.
@@ -133,6 +136,7 @@ Result<Score> run_programs(System& system, const isa::Set& set, const IsaOptions
   Score score{options.programs, 0, 0};
   size_t shown = 0;
   Status started;
+  const RightSet rights = options.all_rights ? RightSet::all() : TRY(RightSet::parse(kProgramRights));
   const auto drain = [&] {
     for (JournalEntry& e : kernel.journal().read(cursor, lost)) {
       if (const auto it = by_pid.find(e.pid.value); it != by_pid.end())
@@ -146,6 +150,7 @@ Result<Score> run_programs(System& system, const isa::Set& set, const IsaOptions
                r.program = isa::make_program(set, derive_seed(options.seed, i));
                SpawnSpec spec;
                spec.name = "program";
+               spec.rights = rights;
                spec.image = image_of(r.program, options.operands_of_section);
                spec.output = make_null_output();
                spec.limits = {{Resource::kTokens, kProgramTokens}};
@@ -230,6 +235,8 @@ void add_eval_isa(CLI::App& eval, CommandContext& context) {
   command->add_flag("!--no-rules", o->rules, "run only the programs");
   command->add_flag("!--free-operands", o->operands_of_section,
                     "operands are any words, not those of the section (see docs/formats/prompt.md)");
+  command->add_flag("--all-rights", o->all_rights,
+                    "programs may make any call, not only those that `stored` permits");
   command->add_option("--case-seed", o->seed, "of the cases and programs")->capture_default_str();
   command->add_option("--window", o->window, "processes at a time")
       ->check(CLI::Range(1, 1024))
