@@ -67,7 +67,7 @@ endfunction()
 
 # phios_test(NAME SOURCES a_test.cc … LIBS …): one GoogleTest binary, one ctest entry for each of its tests.
 function(phios_test name)
-  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(A "SERIAL" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(PHIOS_FUZZ)
     return()
   endif()
@@ -78,7 +78,7 @@ function(phios_test name)
   target_link_libraries(${name} PRIVATE phios_flags ${A_LIBS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${A_TIMEOUT})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${A_TIMEOUT} RUN_SERIAL ${A_SERIAL})
 endfunction()
 
 # phios_fuzzer(NAME SOURCES … LIBS …): a libFuzzer target, only in the fuzz preset; `fuzzers` builds them all.
