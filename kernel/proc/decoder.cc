@@ -126,8 +126,11 @@ void Decoder::start(Listener& listener, Mode mode, uint64_t max_tokens) {
 }
 
 uint32_t Decoder::waiting() const noexcept {
-  return recomputing_ ? context_.size() : std::max(context_.size() - context_.computed(), 1u);
+  return recomputing_ ? std::max(context_.size(), least())
+                      : std::max(context_.size() - context_.computed(), 1u);
 }
+
+uint32_t Decoder::least() const noexcept { return recomputing_ ? PHI_PAGE_TOKENS : 1; }
 
 Status Decoder::charge_frames(uint32_t pages) {
   if (pages > charged_frames_) {

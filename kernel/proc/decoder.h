@@ -118,6 +118,7 @@ class Decoder final : public Sequence {
  private:
   int niceness() const noexcept override { return niceness_.load(std::memory_order_relaxed); }
   uint32_t waiting() const noexcept override;
+  uint32_t least() const noexcept override;
   uint32_t guesses() const noexcept override { return mode_ == Mode::kDecode ? speculation_ : 0; }
   Next prepare(uint32_t room, bool last_resort, PassItem& item) noexcept override;
   Next on_logits(uint32_t position, std::span<float> logits) noexcept override;

@@ -7,7 +7,8 @@ namespace phios {
 
 Batcher::Batcher(Env& env, Trace& trace, Model& model) : env_(env), trace_(trace), model_(model) {
   limits_.positions = model.max_pass_positions();
-  limits_.prefill_chunk = std::max(limits_.positions / 2, 1u);
+  limits_.prefill_chunk =
+      std::max(limits_.positions / 2, std::min<uint32_t>(limits_.positions, PHI_PAGE_TOKENS));
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -76,7 +77,7 @@ bool Batcher::run_pass() {
   for (int attempt = 0; attempt < 2 && items_.empty() && !anyone_left; attempt++) {
     candidates_.clear();
     for (const Sequence* s : active_)
-      candidates_.push_back({s->waiting(), s->niceness(), s->enqueued_at, s->guesses()});
+      candidates_.push_back({s->waiting(), s->least(), s->niceness(), s->enqueued_at, s->guesses()});
     PassLimits left = limits_;
     bool anyone_waits = true;
     // Who cannot run leaves its positions to others: all may be waiting for one that stands behind them.

@@ -30,11 +30,9 @@ void choose_pass(std::span<const Candidate> candidates, const PassLimits& limits
     if (room == 0) break;
     const bool decodes = candidates[index].waiting <= kDecodePositions;
     uint32_t positions = std::min(candidates[index].waiting, room);
-    if (!decodes) {
-      positions = std::min(positions, prefill);
-      prefill -= positions;
-    }
-    if (positions == 0) continue;
+    if (!decodes) positions = std::min(positions, prefill);
+    if (positions < std::max(candidates[index].least, 1u)) continue;
+    if (!decodes) prefill -= positions;
     room -= positions;
     chosen.push_back({index, positions});
   }

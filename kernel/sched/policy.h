@@ -14,6 +14,7 @@ namespace phios {
 
 struct Candidate {
   uint32_t waiting = 1;  // positions
+  uint32_t least = 1;    // fewer are of no use to it: it is passed over
   int niceness = 0;      // -20 … 19
   int64_t last_run = 0;  // any order-preserving stamp; smaller waited longer
   uint32_t guesses = 0;  // positions that it would like to guess besides

@@ -24,6 +24,7 @@ class Sequence {
   virtual ~Sequence() = default;
   virtual int niceness() const noexcept = 0;
   virtual uint32_t waiting() const noexcept = 0;           // positions that wait to be computed
+  virtual uint32_t least() const noexcept { return 1; }    // of them, that it can take at a time
   virtual uint32_t guesses() const noexcept { return 0; }  // that it would like to have verified with them
   // Takes at most `room` of the waiting positions into the next pass. `last_resort`: nothing else can run, so
   // a wait would never end.

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include <atomic>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "kernel/boot/system.h"
 #include "mm/swap.h"
 #include "syscalls/abi/phios.h"
+#include "tests/unit/mm/store/temp_dir.h"
 
 namespace phios {
 namespace {
@@ -111,13 +111,12 @@ struct Outcomes {
 };
 
 Outcomes run(uint64_t frames, const Faults& faults) {
-  const std::string home = std::filesystem::path(testing::TempDir()) / "phios-swap-fault";
-  std::filesystem::remove_all(home);
+  const TempDir home;
   Outcomes out;
   std::atomic<int> injected{0};
   Config config;
   config.model = "random";
-  config.home = home;
+  config.home = home.path();
   config.seed = 1;
   config.kv_bytes = 1;  // of one frame, to learn how large it is
   const auto frame_bytes = (*open_model("random", 1))->info().kv.frame_bytes();
@@ -153,7 +152,6 @@ Outcomes run(uint64_t frames, const Faults& faults) {
   phi_proc_detach(parent, "");
   system->reset();
   out.injected = injected.load();
-  std::filesystem::remove_all(home);
   return out;
 }
 

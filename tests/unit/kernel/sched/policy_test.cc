@@ -31,6 +31,19 @@ TEST(Policy, GuessesFillSmallPassesOnly) {
     EXPECT_EQ(slot.positions, 1u);
 }
 
+TEST(Policy, WhoCanOnlyTakeAPageIsPassedOverUntilThereIsOne) {
+  const PassLimits limits{.positions = 64, .prefill_chunk = 32};
+  std::vector<Candidate> candidates{{.waiting = 20, .last_run = 0},
+                                    {.waiting = 40, .least = 16, .last_run = 1}};
+  auto chosen = choose(candidates, limits);  // 12 positions are left to the second
+  ASSERT_EQ(chosen.size(), 1u);
+  EXPECT_EQ(chosen[0].candidate, 0u);
+  candidates[0].waiting = 0;
+  chosen = choose(candidates, limits);
+  ASSERT_EQ(chosen.size(), 1u);
+  EXPECT_EQ(chosen[0].positions, 32u);
+}
+
 TEST(Policy, NicerProcessesWait) {
   const auto chosen = choose({{.waiting = 1, .niceness = 5}, {.waiting = 1, .niceness = -5}},
                              {.positions = 1, .prefill_chunk = 1});
