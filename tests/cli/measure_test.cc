@@ -59,14 +59,16 @@ TEST_F(CliMeasure, RecordedRunsAreComparedStepByStep) {
   EXPECT_EQ(json_lines(read("o.jsonl")).at(0)["exact"], false);
 }
 
+nlohmann::json puzzle() {
+  return {{"id", "a"},
+          {"context", "Every lorpus is a brimpus. Each brimpus is not sour. Dana is a lorpus."},
+          {"question", "Is the following statement true or false? Dana is sour."},
+          {"options", {"A) True", "B) False"}},
+          {"answer", "B"}};
+}
+
 TEST_F(CliMeasure, LogicInWords) {
-  const nlohmann::json problem = {
-      {"id", "a"},
-      {"context", "Every lorpus is a brimpus. Each brimpus is not sour. Dana is a lorpus."},
-      {"question", "Is the following statement true or false? Dana is sour."},
-      {"options", {"A) True", "B) False"}},
-      {"answer", "B"}};
-  write("p.jsonl", problem.dump() + "\n");
+  write("p.jsonl", puzzle().dump() + "\n");
   const nlohmann::json summary =
       last_json({"eval", "logic", "--data", "p.jsonl", "--out", "o.jsonl", "--json"});
   EXPECT_FALSE(summary.is_discarded());
@@ -81,13 +83,21 @@ TEST_F(CliMeasure, RulesAreListed) {
   EXPECT_GE(json_lines(listed.output).size(), 1000u);
 }
 
-TEST_F(CliMeasure, ShuffledWeightsAnswerNothing) {
-  for (const char* question :
-       {"What is 12 times 34?", "Nadia has 48 stamps and gets 27 more. How many has she?"}) {
-    const ChildResult asked = run({"--model", "shuffled", "ask", question, "--limit", "wall_ms=20000"});
-    EXPECT_NE(asked.output, "408\n");
-    EXPECT_NE(asked.output, "75\n");
+// What these tests see is the weights' doing: the same ones in another order get none of it right.
+TEST_F(CliMeasure, ShuffledWeightsFailWhereTheRealOnesDoNot) {
+  const std::pair<const char*, const char*> questions[] = {
+      {"What is 12 times 34?", "408\n"},
+      {"Nadia has 48 stamps and gets 27 more. How many has she?", "75\n"},
+      {"What is 91 - 35?", "56\n"}};
+  for (const auto& [question, answer] : questions) {
+    EXPECT_EQ(run({"ask", question}).output, answer);
+    EXPECT_NE(run({"--model", "shuffled", "ask", question, "--limit", "wall_ms=20000"}).output, answer);
   }
+  write("p.jsonl", puzzle().dump() + "\n");
+  EXPECT_EQ(last_json({"eval", "logic", "--data", "p.jsonl", "--out", "o.jsonl"})["right"], 1);
+  EXPECT_EQ(
+      last_json({"--model", "shuffled", "eval", "logic", "--data", "p.jsonl", "--out", "o.jsonl"})["right"],
+      0);
 }
 
 TEST_F(CliMeasure, BenchesPrintTheirKeys) {
