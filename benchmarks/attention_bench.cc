@@ -113,7 +113,7 @@ class Pass {
 
 void measure(benchmark::State& state, const Shape& shape, Pass& pass, size_t pages, KvTier tier,
              uint64_t query_positions) {
-  for (auto _ : state) pass.run();
+  for ([[maybe_unused]] auto _ : state) pass.run();
   const auto runs = static_cast<double>(state.iterations());
   using benchmark::Counter;
   state.counters["GB/s"] =
@@ -129,7 +129,7 @@ void BM_ReadMemory(benchmark::State& state) {
   std::vector<uint64_t> memory(kBytes / sizeof(uint64_t), 1);
   WorkerPool pool(kThreads);
   std::vector<uint64_t> sums(kBytes / kTile);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     pool.begin();
     pool.run(kBytes / kTile, [&](uint32_t tile, unsigned) {
       const auto* first = memory.data() + tile * kTile / sizeof(uint64_t);

@@ -42,7 +42,7 @@ void BM_Product(benchmark::State& state, const Int8Kernels* kernels, PackedType 
   const auto scratch = aligned<std::byte>(kInt8Scratch);
   constexpr size_t kTileRows = 48;  // as a pass does
   size_t copy = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const PackedMatrix w{type, kIn, kOut, weights.get() + copy++ % kCopies * bytes};
     for (size_t row = 0; row < rows; row += kTileRows)
       for (size_t g = 0; g < w.groups(); ++g)

@@ -26,7 +26,7 @@ PageTable make_table(FramePool& pool, int64_t positions) {
 void BM_Fork(benchmark::State& state) {
   const auto pool = make_pool();
   const PageTable table = make_table(*pool, state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     PageTable fork = table;
     benchmark::DoNotOptimize(fork);
   }
@@ -37,7 +37,7 @@ BENCHMARK(BM_Fork)->Arg(4 << 10)->Arg(32 << 10);
 void BM_ForkAndWrite(benchmark::State& state) {
   const auto pool = make_pool();
   const PageTable table = make_table(*pool, state.range(0) + 8);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     PageTable fork = table;
     benchmark::DoNotOptimize(fork.append(1));
   }
@@ -48,7 +48,7 @@ void BM_AppendOne(benchmark::State& state) {
   const auto pool = make_pool();
   const PageTable start = make_table(*pool, 32);
   PageTable table = start;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (table.positions() >= 32 << 10) table = start;
     benchmark::DoNotOptimize(table.append(1));
   }
@@ -59,7 +59,7 @@ void BM_View(benchmark::State& state) {
   const auto pool = make_pool();
   const PageTable table = make_table(*pool, state.range(0));
   std::vector<KvSpan> spans;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     spans.clear();
     table.view(spans);
     benchmark::DoNotOptimize(spans.data());
@@ -70,7 +70,7 @@ BENCHMARK(BM_View)->Arg(256)->Arg(32 << 10);
 void BM_Frame(benchmark::State& state) {
   static std::unique_ptr<FramePool> pool;
   if (state.thread_index() == 0) pool = make_pool();
-  for (auto _ : state) benchmark::DoNotOptimize(pool->allocate());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(pool->allocate());
 }
 BENCHMARK(BM_Frame)->Threads(1)->Threads(2);
 
@@ -82,7 +82,7 @@ void BM_MatchPrefix(benchmark::State& state) {
   std::vector<FrameRef> frames;
   for (size_t i = 0; i < tokens.size() / PHI_PAGE_TOKENS; ++i) frames.push_back(pool->allocate().value());
   tree.insert(1, tokens, frames);
-  for (auto _ : state) benchmark::DoNotOptimize(tree.match(1, tokens));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(tree.match(1, tokens));
 }
 BENCHMARK(BM_MatchPrefix)->Arg(256)->Arg(32 << 10);
 

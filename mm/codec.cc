@@ -77,6 +77,8 @@ struct Coder {
 
   Coder(float scale, float zero) : inverse(1 / (scale * kv_step(tier))), shift(-zero / kv_step(tier)) {}
   int code(float x) const {
+    // Nothing below 0 comes here, and a call of lround would keep the loop from being vectorized.
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings)
     return static_cast<int>(std::min(std::max(x * inverse + shift, 0.0f), kMost) + 0.5f);
   }
 };

@@ -36,9 +36,9 @@ void unpoison([[maybe_unused]] std::byte* frame, [[maybe_unused]] size_t bytes) 
 // A free frame's whole pages of memory go back to the system.
 void give_memory_back(std::byte* frame, size_t bytes) {
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t first = (reinterpret_cast<uintptr_t>(frame) + page - 1) / page * page;
-  const uintptr_t last = (reinterpret_cast<uintptr_t>(frame) + bytes) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  const size_t skipped = (page - reinterpret_cast<uintptr_t>(frame) % page) % page;
+  if (bytes < skipped + page) return;
+  ::madvise(frame + skipped, (bytes - skipped) / page * page, MADV_DONTNEED);
 }
 
 // Attention goes through many frames in turn: with small pages each begins with a miss in the TLB. A wish.

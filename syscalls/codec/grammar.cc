@@ -92,7 +92,7 @@ Result<std::shared_ptr<const Skeleton>> skeleton(const RightSet& rights, bool ha
   std::string key(1, has_labels ? 'l' : 'n');
   append_to_key(key, rights.list());
   if (auto known = cache.find(key)) return known;
-  const auto made = std::make_shared<Skeleton>();
+  auto made = std::make_shared<Skeleton>();
   RegexPool pool;
   const RegexId root = frames_regex(pool, emittable_calls(rights, has_labels), rights, made->slots);
   if (made->slots.size() > kSlotsMax)

@@ -1,6 +1,6 @@
 #include "userland/lua/binding.h"
 
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 
@@ -94,10 +94,17 @@ int push_json(lua_State* L, std::string_view text) {
   return 1;
 }
 
+int push_int(lua_State* L, std::string_view text) {
+  lua_Integer value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  lua_pushinteger(L, value);
+  return 1;
+}
+
 int push_result(lua_State* L, const phi_call_info& row, std::string_view result) {
   std::string_view kind = row.result;
   if (kind == "value") return lua_pushlstring(L, result.data(), result.size()), 1;
-  if (kind == "int") return lua_pushinteger(L, std::strtoll(result.data(), nullptr, 10)), 1;
+  if (kind == "int") return push_int(L, result);
   if (kind == "words") return push_words(L, result);
   if (kind == "json") return push_json(L, result);
   lua_pushboolean(L, 1);
@@ -196,7 +203,7 @@ void add_row(lua_State* L, const phi_call_info& row) {
   if (split == std::string_view::npos) return;
   push_noun(L, name.substr(0, split));
   lua_pushlightuserdata(L, const_cast<phi_call_info*>(&row));
-  lua_pushlstring(L, name.data(), split);
+  lua_pushlstring(L, row.c_name, split);
   lua_pushfstring(L, "%s.%s", lua_tostring(L, -1), row.c_name + split + 1);
   lua_remove(L, -2);
   lua_pushcclosure(L, call_row, 2);
@@ -273,7 +280,9 @@ const char* argument_text(lua_State* L, int index, const char* type) {
   }
   size_t len = 0;
   const char* text = lua_tolstring(L, index, &len);
-  if (!text) luaL_error(L, "a string, a number or a boolean expected, not a %s", luaL_typename(L, index));
+  if (!text)  // luaL_error does not come back, and is not declared so
+    return luaL_error(L, "a string, a number or a boolean expected, not a %s", luaL_typename(L, index)),
+           nullptr;
   if (std::memchr(text, '\0', len)) luaL_error(L, "a text with a NUL byte in it");
   return text;
 }

@@ -310,13 +310,11 @@ void int8_typed(const PackedMatrix& w, size_t first, size_t last, const Int8Rows
   constexpr BlockFormat f = block_format(type);
   const size_t blocks = w.n_in / kBlockInputs;
   for (size_t g = first; g < last; ++g) {
-    const size_t left = w.padded_out() - g * kGroup;
-    const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
     const uint8_t* group = static_cast<const uint8_t*>(w.data) + g * f.group_bytes(w.n_in);
     if (rows.rows <= direct_rows(f))
-      product_direct<f>(group, panels, blocks, rows, g * kGroup);
+      product_direct<f>(group, w.panels(g), blocks, rows, g * kGroup);
     else
-      product_unpacked<f>(group, panels, blocks, rows, g * kGroup);
+      product_unpacked<f>(group, w.panels(g), blocks, rows, g * kGroup);
   }
 }
 

@@ -33,6 +33,10 @@ struct PackedMatrix {
 
   size_t groups() const { return (n_out + kGroup - 1) / kGroup; }
   size_t padded_out() const { return round_up(n_out, kLanes); }
+  size_t panels(size_t group) const {
+    const size_t left = padded_out() - group * kGroup;
+    return (left < kGroup ? left : kGroup) / kLanes;
+  }
 };
 
 // Rows of activations in, rows of outputs out. Output rows have room for padded_out() elements.

@@ -117,8 +117,7 @@ void product_typed(const PackedMatrix& m, size_t first, size_t last, const Produ
                                       g * kGroup, rows);
   const size_t chunks = row_chunks(rows.rows, type == PackedType::kF32 ? kTileRowsFloat : kTileRowsHalf);
   for (; g < last; ++g) {
-    const size_t left = m.padded_out() - g * kGroup;
-    const size_t panels = (left < kGroup ? left : kGroup) / kLanes;
+    const size_t panels = m.panels(g);
     for (size_t c = 0; c < chunks; ++c) {
       const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
       product_rows<type, kTileRowsHalf>(static_cast<int>(end - row), w + g * kGroup * m.n_in, panels, m.n_in,
