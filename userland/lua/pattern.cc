@@ -159,9 +159,8 @@ const char* Match::open(const char* s, const char* p, ptrdiff_t len) {
 }
 
 const char* Match::close(const char* s, const char* p) {
-  int l = level;
-  while (--l >= 0 && captures[l].len != kOpen) {
-  }
+  int l = level - 1;
+  while (l >= 0 && captures[l].len != kOpen) --l;
   if (l < 0) return fail("invalid pattern capture");
   captures[l].len = s - captures[l].start;
   const char* end = run(s, p);

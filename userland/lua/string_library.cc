@@ -61,8 +61,8 @@ size_t start_offset(lua_State* L, size_t len) {
 int find_plain(lua_State* L, std::string_view subject, std::string_view what, size_t init) {
   size_t at = subject.find(what, init);
   if (at == std::string_view::npos) return luaL_pushfail(L), 1;
-  lua_pushinteger(L, static_cast<lua_Integer>(at + 1));
-  lua_pushinteger(L, static_cast<lua_Integer>(at + what.size()));
+  lua_pushinteger(L, static_cast<lua_Integer>(at) + 1);
+  lua_pushinteger(L, static_cast<lua_Integer>(at) + static_cast<lua_Integer>(what.size()));
   return 2;
 }
 
@@ -174,7 +174,7 @@ int string_gsub(lua_State* L) {
   luaL_argexpected(L,
                    kind == LUA_TNUMBER || kind == LUA_TSTRING || kind == LUA_TFUNCTION || kind == LUA_TTABLE,
                    3, "string/function/table");
-  lua_Integer max = luaL_optinteger(L, 4, static_cast<lua_Integer>(subject.size() + 1)), count = 0;
+  lua_Integer max = luaL_optinteger(L, 4, static_cast<lua_Integer>(subject.size()) + 1), count = 0;
   bool anchored = !pattern.empty() && pattern.front() == '^';
   if (anchored) pattern.remove_prefix(1);
   lua_settop(L, 3);

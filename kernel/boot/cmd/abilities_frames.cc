@@ -281,7 +281,7 @@ Result<Frames> measure_frames(System& system, const KvPolicyRef& policy, const F
 
 Result<KvPolicyRef> policy_named(const std::string& name, uint32_t window) {
   const KvPolicySource source{.libraries = true};
-  const KvPolicyRef found = TRY(find_kv_policy(name, source));
+  KvPolicyRef found = TRY(find_kv_policy(name, source));
   if (name.find('@') != std::string::npos || window == found->window) return found;
   auto out = std::make_shared<KvPolicy>(*found);
   out->window = window;
