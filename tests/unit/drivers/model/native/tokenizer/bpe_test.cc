@@ -196,8 +196,8 @@ TEST(Threads, ShareATokenizer) {
   EXPECT_THAT(same, ::testing::Each(true));
 }
 
-// A megabyte of one letter, of blanks, of line ends, of stray bytes: in quadratic time this would not end within the
-// test's limit.
+// A megabyte of one letter, of blanks, of line ends, of stray bytes: in quadratic time this would not end
+// within the test's limit.
 TEST(LongTexts, TakeTimeInProportion) {
   const auto tokenizer = make(merging_vocab({"a a", "aa aa", "aaaa aaaa", "Ġ Ġ", "ĠĠ ĠĠ"}, "llama-bpe"));
   for (const char* unit : {"a", " ", "\n", " \n", "\xff", "<|", "a\xff"}) {
