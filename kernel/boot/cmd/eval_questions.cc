@@ -23,6 +23,7 @@ struct QuestionOptions {
 };
 
 constexpr std::string_view kNotTaught = "not taught:";
+constexpr const char* kNoOutput = "null";  // what a program prints is no part of the report
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -65,7 +66,7 @@ Result<Tally> ask_all(System& system, const std::vector<nlohmann::json>& records
   if (!out_path.empty()) out.open(out_path);
   Tally tally;
   for (const nlohmann::json& record : records) {
-    const phi_pid pid = TRY(job->start("solve", {record.at(key).get<std::string>()}));
+    const phi_pid pid = TRY(job->start("solve", {record.at(key).get<std::string>()}, {}, kNoOutput));
     const JobResult result = TRY(job->wait(pid));
     const bool declined = result.error.empty() && result.value.starts_with(kNotTaught);
     const bool right = result.error.empty() && !declined && judge(record, result.value);
@@ -153,7 +154,8 @@ Result<Tally> first_words(System& system, std::string_view questions) {
     if (record.is_discarded()) continue;
     uint64_t cursor = 0, lost = 0;
     (void)kernel.journal().read(cursor, lost);
-    const phi_pid pid = TRY(job->start("ask", {record.at("question").get<std::string>()}, {"wall_ms=5000"}));
+    const phi_pid pid =
+        TRY(job->start("ask", {record.at("question").get<std::string>()}, {"wall_ms=5000"}, kNoOutput));
     const JobResult result = TRY(job->wait(pid));
     tally.n++;
     tally.failed += result.error.empty() ? 0 : 1;
