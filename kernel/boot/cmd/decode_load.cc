@@ -33,7 +33,11 @@ class Load final : private Decoder::Listener {
           Origin::kPrompt, {});
       prompt_.push_back(decoder.context().size());
     }
-    for (const auto& decoder : decoders_) decoder->start(*this, Decoder::Mode::kDecode, kTokensEach);
+    for (const auto& decoder : decoders_) decoder->start(*this, Decoder::Mode::kPrefill);
+    while (prefilled_.load() + failed_.load() < decoders_.size())
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (failed_.load() > 0) return fail(ErrorCode::EIO_, "a prompt could not be computed: too little memory?");
+    for (size_t i = 0; i < decoders_.size(); i++) decode(i);
     return {};
   }
 
@@ -44,15 +48,25 @@ class Load final : private Decoder::Listener {
 
  private:
   void on_stop(Decoder& decoder, Decoder::Stop stop) override {
+    if (stop == Decoder::Stop::kComputed) {
+      prefilled_.fetch_add(1);
+      return;
+    }
     size_t i = 0;
     while (decoders_[i].get() != &decoder) i++;
+    if (stop == Decoder::Stop::kError) failed_.fetch_add(1);
     if (stop == Decoder::Stop::kError || stopping_.load()) {
       running_.fetch_sub(1);
       return;
     }
-    // The last prompt token is computed again: its logits begin the next round.
+    decode(i);
+  }
+
+  // From the prompt on, whose last token is computed again: its logits begin the round.
+  void decode(size_t i) {
+    Decoder& decoder = *decoders_[i];
     decoder.truncate(prompt_[i]);
-    if (decoder.context().computed() == prompt_[i]) decoder.context().pages().truncate(prompt_[i] - 1);
+    decoder.recompute_from(prompt_[i] - 1);
     decoder.matcher().restart();
     decoder.text().clear();
     decoder.start(*this, Decoder::Mode::kDecode, kTokensEach);
@@ -62,7 +76,7 @@ class Load final : private Decoder::Listener {
   std::shared_ptr<Budget> budget_;
   std::vector<std::unique_ptr<Decoder>> decoders_;
   std::vector<uint32_t> prompt_;
-  std::atomic<uint32_t> running_;
+  std::atomic<uint32_t> running_, prefilled_{0}, failed_{0};
   std::atomic<bool> stopping_{false};
 };
 

@@ -174,7 +174,7 @@ TEST_P(SwapFault, EveryProcessWritesWhatItWritesWithRoomForAll) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SwapFault,
                          testing::Values(Faults{20, true, false, 1}, Faults{20, true, false, 2},
-                                         Faults{60, true, false, 3}, Faults{15, false, true, 4},
+                                         Faults{60, true, false, 3}, Faults{50, false, true, 4},
                                          Faults{100, false, true, 5}, Faults{10, true, true, 6}));
 
 }  // namespace
