@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 #include <functional>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "syscalls/abi/limits.h"
@@ -115,6 +117,52 @@ void snap(const phi_kv_state* state, uint8_t* wanted) {
   keep_heaviest(pages_of(*state), candidates, budget(*state), wanted);
 }
 
+// ShotKV, arXiv 2502.01941: half of the budget for whole pieces of the prompt, those that its last tokens
+// attended to most on average, chosen once, and for pages of others where that leaves room; half for what the
+// model writes, its heaviest pages.
+void by_shots(const phi_kv_state* state, uint8_t* wanted) {
+  if (!masses_known(*state) || state->positions < state->prompt) return;
+  struct Shot {
+    float mass = 0;
+    uint32_t tokens = 0;
+    bool whole = true;  // nothing of it has been dropped
+  };
+  std::map<uint32_t, Shot> shots;
+  std::vector<std::pair<float, uint32_t>> written;
+  for (uint32_t i = 0; i < state->n_pages; ++i) {
+    const phi_kv_page& page = state->pages[i];
+    if (is_sink(page)) continue;
+    if (page.first + page.tokens > state->prompt) {
+      if (page.place != PHI_KV_DROP) written.emplace_back(page.mass, i);
+      continue;
+    }
+    Shot& shot = shots[page.shot];
+    shot.mass += page.recent_mass;
+    shot.tokens += page.tokens;
+    shot.whole = shot.whole && page.place != PHI_KV_DROP;
+  }
+  std::vector<std::pair<float, uint32_t>> order;
+  for (const auto& [number, shot] : shots)
+    if (shot.whole) order.emplace_back(shot.mass / static_cast<float>(shot.tokens), number);
+  std::ranges::stable_sort(order, std::greater(), &std::pair<float, uint32_t>::first);
+  uint32_t left = budget(*state) / 2;
+  std::set<uint32_t> kept;
+  for (const auto& [mass, number] : order) {
+    if (shots[number].tokens > left) continue;
+    left -= shots[number].tokens;
+    kept.insert(number);
+  }
+  std::vector<std::pair<float, uint32_t>> parted;
+  for (uint32_t i = 0; i < state->n_pages; ++i) {
+    const phi_kv_page& page = state->pages[i];
+    const bool prompt = !is_sink(page) && page.first + page.tokens <= state->prompt;
+    if (prompt && page.place != PHI_KV_DROP && !kept.contains(page.shot))
+      parted.emplace_back(page.recent_mass, i);
+  }
+  keep_heaviest(pages_of(*state), parted, left, wanted);
+  keep_heaviest(pages_of(*state), written, budget(*state) / 2, wanted);
+}
+
 constexpr std::array kPolicies = {
     phi_kv_policy{PHI_KV_POLICY_VERSION, 0, "full", full},
     phi_kv_policy{PHI_KV_POLICY_VERSION, 0, "int8", behind_window<PHI_KV_INT8>},
@@ -127,6 +175,7 @@ constexpr std::array kPolicies = {
     phi_kv_policy{PHI_KV_POLICY_VERSION, 0, "quest", full},
     phi_kv_policy{PHI_KV_POLICY_VERSION, 1, "h2o", heavy_hitters},
     phi_kv_policy{PHI_KV_POLICY_VERSION, 1, "snapkv", snap},
+    phi_kv_policy{PHI_KV_POLICY_VERSION, 1, "shotkv", by_shots},
 };
 
 std::string known_names() {
@@ -199,7 +248,7 @@ void KvPolicy::choose(const phi_kv_state& state, std::span<uint8_t> wanted) cons
   }
 }
 
-Result<KvPolicyRef> find_kv_policy(std::string_view name, const KvPolicySource& source) {
+Result<KvPolicyRef> find_kv_policy(std::string_view name, bool libraries) {
   auto policy = std::make_shared<KvPolicy>();
   policy->name = name.empty() ? "full" : std::string(name);
   std::string base = policy->name;
@@ -209,7 +258,7 @@ Result<KvPolicyRef> find_kv_policy(std::string_view name, const KvPolicySource& 
   if (const std::string number = split_number(base, ':'); !number.empty())
     policy->parameter = TRY(tokens_in(base, number, policy->window));
   if (base.ends_with(".so")) {
-    if (!source.libraries) {
+    if (!libraries) {
       return fail(ErrorCode::EPERM_,
                   fmt::format("{}: a library is named when phios is started, by --kv", base));
     }
@@ -222,10 +271,6 @@ Result<KvPolicyRef> find_kv_policy(std::string_view name, const KvPolicySource& 
                                                   base, known_names()));
     }
     policy->table = &*found;
-  }
-  if (policy->table->needs_mass != 0 && !source.masses) {
-    return fail(ErrorCode::ENOSYS_,
-                fmt::format("{}: it goes by attention masses, which no model driver reports yet", base));
   }
   return policy;
 }

@@ -2,8 +2,7 @@
 // C interface of syscalls/abi/kv_policy.h, found by name; mm/pager carries out what they choose.
 //
 // Ownership: a KvPolicy is shared, and keeps the library it came from. Threads: any. Errors: ENOENT_ names
-// the policies there are; EINVAL_ for a parameter out of range or a library of another version; ENOSYS_ for
-// one that needs attention masses where there are none.
+// the policies there are; EINVAL_ for a parameter out of range or a library of another version.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +24,8 @@ class KvPolicy {
   uint32_t window = PHI_KV_WINDOW;  // newest tokens that stay f16
   std::shared_ptr<void> library;    // null for those of phios
 
-  bool keeps_all() const;         // nothing ever changes: there is no need to ask
+  bool keeps_all() const;  // nothing ever changes: there is no need to ask
+  bool needs_masses() const { return table->needs_mass != 0; }
   uint32_t attend_pages() const;  // so many pages beside the first and the newest are read; 0: all
   // Prefixes of contexts under different policies are not shared: 0 for `full`.
   uint64_t id() const;
@@ -35,12 +35,8 @@ class KvPolicy {
 };
 using KvPolicyRef = std::shared_ptr<const KvPolicy>;
 
-struct KvPolicySource {
-  bool libraries =
-      false;  // may a name be the path of a shared library? Its code runs with all of the kernel's rights
-  bool masses = false;  // are attention masses known?
-};
 // "" is "full". Names and parameters: docs/kv-policies.md.
-Result<KvPolicyRef> find_kv_policy(std::string_view name, const KvPolicySource& source);
+// `libraries`: may a name be the path of a shared library? Its code runs with all of the kernel's rights.
+Result<KvPolicyRef> find_kv_policy(std::string_view name, bool libraries = false);
 
 }  // namespace phios

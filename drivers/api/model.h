@@ -61,6 +61,14 @@ class Tokenizer {
 // answers, and the user's next ones, each of which ends the answer before it.
 enum class ChatTurn : uint8_t { kSystem, kUser, kNextUser };
 
+// The attention that a page has received, averaged over heads and over the layers that the driver looks at:
+// each position gives 1 in all, shared out among the pages that it sees.
+struct PageMass {
+  float total = 0;   // of all positions so far
+  float recent = 0;  // the same, but with each position what came before it fades by kMassFade
+};
+inline constexpr float kMassFade = 1.0f - 1.0f / 32;
+
 // One sequence's part in a pass. Positions first_pos … first_pos + tokens.size() - 1 are computed and written
 // into the KV pages, which kv covers: kv lists every page from position 0 (holes allowed) up to and including
 // those that are written.
@@ -75,6 +83,7 @@ struct PassItem {
   // 0: every page is attended to. Else the first pages, the newest, and for each KV head so many of the
   // others, chosen by an upper bound of their scores (Quest, arXiv 2406.10774).
   uint32_t attend_pages = 0;
+  std::span<PageMass> masses = {};  // empty, or one for each page from position 0, to which the pass adds
   bool want_hidden = false;  // the mean of the last hidden states (after the final norm) instead of logits
 };
 

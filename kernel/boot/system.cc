@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "drivers/api/model.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/native_model.h"
 #include "drivers/model/native/random_model.h"
@@ -15,6 +16,8 @@
 #include "drivers/tool/tools.h"
 #include "kernel/boot/embedded.h"
 #include "kernel/boot/handles.h"
+#include "kernel/proc/kernel.h"
+#include "kernel/sched/batcher.h"
 #include "syscalls/dispatch/dispatch.h"
 #include "userland/lua/lua_loader.h"
 #include "userland/prompt/prompt_loader.h"
@@ -178,9 +181,9 @@ Result<std::unique_ptr<System>> System::open(const Config& config, const SwapFil
   runtime_options.allow_uring = config.allow_uring;
   p.runtime = TRY(Runtime::start(*p.env, *p.trace, runtime_options));
   p.batcher = std::make_unique<Batcher>(*p.env, *p.trace, *p.model);
-  p.decode = std::make_unique<DecodeServices>(
-      DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model, *p.vocabulary, *p.frames, *p.prefixes,
-                     *p.pager, TRY(find_kv_policy(config.kv, {.libraries = true}))});
+  p.decode = std::make_unique<DecodeServices>(DecodeServices{*p.env, *p.runtime, *p.batcher, *p.model,
+                                                             *p.vocabulary, *p.frames, *p.prefixes, *p.pager,
+                                                             TRY(find_kv_policy(config.kv, true))});
   p.kernel = std::make_unique<Kernel>(
       Kernel::Parts{*p.env, *p.trace, *p.runtime, *p.decode, *p.masks, *p.programs, p.durable.get(),
                     p.tools.get(), p.retrieval.get(), p.solvers.get(), std::move(no_durable_why),

@@ -40,8 +40,9 @@ Decoder::~Decoder() { budget_->refund(Resource::kFrames, charged_frames_); }
 
 std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, uint64_t seed) const {
   auto child = std::make_unique<Decoder>(services_, std::move(budget), pid);
-  child->policy_ = policy_;
   child->replace_context(context_);
+  child->policy_ = policy_;
+  child->context_.pages().set_tag(context_.pages().tag());
   child->matcher_ = matcher_;
   child->sampler_ = sampler_;
   child->sampler_.reseed(seed);
@@ -55,6 +56,7 @@ void Decoder::replace_context(const Context& context) {
   const TokenCounts counts = context_.counts();
   const Pager::Client::Change change(client_);
   context_ = context;
+  policy_.truncate(0);
   context_.pages().set_tag(static_cast<uint32_t>(policy_.get()->id()));
   context_.count_from_zero();
   context_.counts() += counts;
@@ -75,6 +77,7 @@ void Decoder::truncate(uint32_t n) {
     const Pager::Client::Change change(client_);
     context_.truncate(n);
   }
+  policy_.truncate(n);
   share_until_ = std::min(share_until_, n);
   if (context_.pages().pages() < charged_frames_) {
     budget_->refund(Resource::kFrames, charged_frames_ - context_.pages().pages());
@@ -175,6 +178,7 @@ void Decoder::fill(PassItem& item, std::span<const Token> tokens, uint32_t first
   item.first_pos = first;
   item.kv = view_;
   item.attend_pages = policy_.get()->attend_pages();
+  if (!recomputing_) item.masses = policy_.masses(pages);
   context_.counts().forwarded += in_pass_;
   services_.pager.begin_pass(client_);
 }

@@ -1,6 +1,7 @@
 #include "kernel/proc/page_policy.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace phios {
 
@@ -17,14 +18,47 @@ void each_page(std::vector<phi_kv_page>& pages, uint32_t first, uint32_t last, S
   for (size_t i = first / PHI_PAGE_TOKENS; i < end; ++i) see(pages[i]);
 }
 
-// The prompt is what stands before the first token of the model.
+// The prompt is what stands before the first token of the model, computed or not.
 uint32_t prompt_of(const Context& context) {
   for (const ContextSpan& span : context.spans()) {
-    if (span.origin == Origin::kModel) return std::min(span.first, context.computed());
+    if (span.origin == Origin::kModel) return span.first;
   }
-  return context.computed();
+  return context.size();
 }
+
+// Counts pieces of text that empty lines part.
+class ShotCounter {
+ public:
+  // The piece that the text has come to.
+  uint32_t add(std::string_view bytes) {
+    for (const char c : bytes) {
+      if (c == '\n') {
+        empty_line_ = line_ends_;
+        line_ends_ = true;
+        continue;
+      }
+      shots_ += empty_line_ ? 1 : 0;
+      line_ends_ = empty_line_ = false;
+    }
+    return shots_;
+  }
+
+ private:
+  uint32_t shots_ = 0;
+  bool line_ends_ = false, empty_line_ = false;
+};
 }  // namespace
+
+std::span<PageMass> PagePolicy::masses(uint32_t pages) {
+  if (!policy_->needs_masses()) return {};
+  masses_.resize(pages);
+  return masses_;
+}
+
+void PagePolicy::truncate(uint32_t positions) {
+  const size_t pages = (positions + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS;
+  if (masses_.size() > pages) masses_.resize(pages);
+}
 
 void PagePolicy::pin(uint32_t first, uint32_t last, bool on) {
   std::erase_if(pins_, [&](const Pins& pins) { return pins.first >= first && pins.last <= last; });
@@ -42,7 +76,10 @@ void PagePolicy::describe(const Context& context, const Vocabulary& vocabulary) 
     page.tokens = std::min<uint32_t>(context.computed() - page.first, PHI_PAGE_TOKENS);
     page.place =
         numbers_[i] == kNoPage ? uint8_t{PHI_KV_DROP} : static_cast<uint8_t>(pool.place(numbers_[i]));
-    page.mass = page.recent_mass = -1;
+    const bool known = policy_->needs_masses();
+    const PageMass mass = known && i < masses_.size() ? masses_[i] : PageMass{};
+    page.mass = known ? mass.total : -1;
+    page.recent_mass = known ? mass.recent : -1;
     pages_.push_back(page);
   }
   for (const ContextSpan& span : context.spans()) {
@@ -52,8 +89,11 @@ void PagePolicy::describe(const Context& context, const Vocabulary& vocabulary) 
     });
   }
   bool in_call = false;
+  ShotCounter shots;
   for (uint32_t at = 0; at < context.computed(); ++at) {
     const Token token = context.tokens()[at];
+    const uint32_t shot = shots.add(vocabulary.bytes(token));
+    if (at % PHI_PAGE_TOKENS == 0) pages_[at / PHI_PAGE_TOKENS].shot = shot;
     in_call = in_call || (token >= 0 && token == vocabulary.sys());
     if (in_call) pages_[at / PHI_PAGE_TOKENS].is_special = 1;
     if (token == vocabulary.end()) in_call = false;
@@ -80,14 +120,16 @@ bool PagePolicy::carry_out(Context& context, Pager& pager) {
 void PagePolicy::apply(Context& context, Pager& pager, const Vocabulary& vocabulary) {
   if (policy_->keeps_all()) return;
   const uint32_t full = context.computed() / PHI_PAGE_TOKENS;
-  if (full == applied_) return;
+  const uint32_t prompt = prompt_of(context);
+  const bool prompt_computed = prompt <= context.computed();
+  if (full == applied_ && prompt_computed == prompt_computed_) return;
   describe(context, vocabulary);
   wanted_.resize(pages_.size());
-  const phi_kv_state state{sizeof(phi_kv_state), static_cast<uint32_t>(pages_.size()),
-                           pages_.data(),        context.computed(),
-                           prompt_of(context),   policy_->parameter};
+  const phi_kv_state state{
+      sizeof(phi_kv_state), static_cast<uint32_t>(pages_.size()), pages_.data(), context.computed(), prompt,
+      policy_->parameter};
   policy_->choose(state, wanted_);
-  if (carry_out(context, pager)) applied_ = full;
+  if (carry_out(context, pager)) applied_ = full, prompt_computed_ = prompt_computed;
 }
 
 }  // namespace phios

@@ -77,7 +77,7 @@ Status PromptImage::set_option(std::string_view key, std::string_view value) {
   } else if (key == "speculate") {
     speculate = static_cast<uint32_t>(TRY(parse_number(key, value, 0, kGuessesMax)));
   } else if (key == "kv") {
-    kv = TRY(find_kv_policy(value, {}));
+    kv = TRY(find_kv_policy(value));
   } else {
     return fail(ErrorCode::EINVAL_, fmt::format("{}: no option of a prompt program", key));
   }

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define PHI_KV_POLICY_VERSION 1
+#define PHI_KV_POLICY_VERSION 2
 #define PHI_KV_PAGE_TOKENS 16
 /* Pages of the first and of the newest so many tokens stay in f16, whatever a policy wants. */
 #define PHI_KV_SINKS 64
@@ -33,8 +33,9 @@ typedef struct phi_kv_page {
   uint8_t origin;     /* PHI_KV_PROMPT ... */
   uint8_t is_special; /* it holds text of a system call, or of an answer */
   uint8_t is_pinned;  /* by ctx_pin: never dropped */
-  float mass; /* attention that the page has received, summed over queries and heads; negative: not known */
-  float recent_mass; /* the same, of the newest queries */
+  uint32_t shot; /* counts the prompt's pieces, each after an empty line: examples, passages, the question */
+  float mass;    /* attention that the page has received, of each token 1 in all; negative: not known */
+  float recent_mass; /* the same, but what is older by a token counts a 32nd less */
 } phi_kv_page;
 
 typedef struct phi_kv_state {

@@ -238,7 +238,7 @@ void model_open(const Invocation& in) {
 }
 
 void tier(const Invocation& in) {
-  Result<KvPolicyRef> policy = find_kv_policy(in.arg(0), {});
+  Result<KvPolicyRef> policy = find_kv_policy(in.arg(0));
   if (!policy) return in.answer(std::unexpected(policy.error()));
   context_of(in).set_policy(std::move(*policy));
   in.answer();

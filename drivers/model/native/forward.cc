@@ -42,17 +42,20 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& poo
       c_(weights.config()),
       kernels_(kernels),
       pool_(pool),
-      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
-                 {.scale = c_.attention_scale, .cap = c_.attention_cap}),
+      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(), rule(false)),
+      mass_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, c_.n_layers, pool_.threads()),
       max_rows_(max_rows),
       near_positions_(std::min(c_.context_length, kNearPositions)) {
   if (c_.window > 0)
-    local_attention_.emplace(
-        attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
-        AttentionRule{.scale = c_.attention_scale, .cap = c_.attention_cap, .window = c_.window});
+    local_attention_.emplace(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
+                             rule(true));
   make_angles(false);
   if (c_.window > 0 && c_.local_rope != c_.rope) make_angles(true);
   rows_.reserve(max_rows);
+}
+
+AttentionRule Forward::rule(bool local) const {
+  return {.scale = c_.attention_scale, .cap = c_.attention_cap, .window = local ? c_.window : 0};
 }
 
 void Forward::make_angles(bool local) {
@@ -119,6 +122,7 @@ void Forward::run(std::span<const PassItem> items, PassTail& tail) {
   gather_rows();
   wide_ = pool_.threads() > 1 && rows_.size() * weights_.parameters() >= kWideWork;
   plan_attention();
+  wants_mass_ = std::ranges::any_of(items_, [](const PassItem& item) { return !item.masses.empty(); });
   if (wide_) pool_.begin();
   for (uint32_t i = 0; i < c_.n_layers; ++i) layer(i);
   finish(tail);
@@ -158,6 +162,8 @@ void Forward::layer(uint32_t index) {
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
   each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
   attention_of(index).complete(index, pool_);
+  if (wants_mass_ && mass_.looks_at(index))
+    mass_.add(index, items_, q_, rule(c_.local(index)), wide_ ? &pool_ : nullptr);
   if (index + 1 == c_.n_layers) {
     keep_wanted_rows();
     plan_attention();

@@ -14,6 +14,7 @@
 
 #include "drivers/api/model.h"
 #include "drivers/model/native/attention.h"
+#include "drivers/model/native/attention_mass.h"
 #include "drivers/model/native/int8_product.h"
 #include "drivers/model/native/kernels.h"
 #include "drivers/model/native/weights.h"
@@ -61,6 +62,7 @@ class Forward {
   void norm_heads(float* heads, uint32_t n, const float* weight) const;
   void turn_and_store(uint32_t layer, size_t row);
   Attention& attention_of(uint32_t layer) { return c_.local(layer) ? *local_attention_ : attention_; }
+  AttentionRule rule(bool local) const;
   void plan_attention();
   void keep_wanted_rows();
   void norm_rows(const float* weight);
@@ -86,6 +88,8 @@ class Forward {
   WorkerPool& pool_;
   Attention attention_;
   std::optional<Attention> local_attention_;  // of layers with a window
+  AttentionMass mass_;
+  bool wants_mass_ = false;  // somebody in the pass that is running
   uint32_t max_rows_;
   Arena arena_;
   Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;

@@ -107,6 +107,8 @@ Status NativeModel::check(const PassItem& item, size_t index) const {
       return bad(fmt::format("no page holds position {}", next - 1));
     next = span.first_pos;
   }
+  if (!item.masses.empty() && item.masses.size() * PHI_PAGE_TOKENS < end)
+    return bad(fmt::format("{} masses for {} positions", item.masses.size(), end));
   return {};
 }
 

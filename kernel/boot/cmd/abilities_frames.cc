@@ -6,10 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "drivers/api/model.h"
 #include "kernel/boot/cmd/abilities.h"
 #include "kernel/boot/cmd/frame_probe.h"
 #include "kernel/boot/cmd/lone_sequence.h"
 #include "kernel/boot/embedded.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 #include "syscalls/codec/text.h"
 
 namespace phios::abilities {
@@ -280,8 +283,7 @@ Result<Frames> measure_frames(System& system, const KvPolicyRef& policy, const F
 }
 
 Result<KvPolicyRef> policy_named(const std::string& name, uint32_t window) {
-  const KvPolicySource source{.libraries = true};
-  KvPolicyRef found = TRY(find_kv_policy(name, source));
+  KvPolicyRef found = TRY(find_kv_policy(name, true));
   if (name.find('@') != std::string::npos || window == found->window) return found;
   auto out = std::make_shared<KvPolicy>(*found);
   out->window = window;

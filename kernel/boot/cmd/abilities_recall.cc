@@ -6,9 +6,11 @@
 #include <iterator>
 #include <set>
 
+#include "drivers/api/model.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/random_model.h"
 #include "kernel/boot/cmd/abilities.h"
+#include "kernel/boot/system.h"
 #include "kernel/proc/decoder.h"
 #include "kernel/proc/kernel.h"
 

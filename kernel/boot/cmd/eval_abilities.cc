@@ -9,12 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "drivers/api/model.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/requantize.h"
 #include "kernel/boot/cmd/abilities.h"
 #include "kernel/boot/cmd/model_files.h"
 #include "kernel/boot/embedded.h"
+#include "kernel/boot/system.h"
 
 namespace phios {
 
@@ -27,7 +29,8 @@ constexpr double kLossAllowed = 1;  // point
 constexpr uint32_t kQuickLength = kBytesAt;
 
 struct AbilitiesOptions {
-  std::vector<std::string> kv = {"full", "int8", "int4", "int2", "age", "importance", "window", "quest"};
+  std::vector<std::string> kv = {"full",   "int8",  "int4", "int2",   "age",   "importance",
+                                 "window", "quest", "h2o",  "snapkv", "shotkv"};
   std::vector<std::string> weights = {kAsIs};
   std::vector<uint32_t> lengths = {2048, 8192, 32768};
   std::string plot;

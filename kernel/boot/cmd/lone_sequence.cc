@@ -7,7 +7,7 @@ namespace phios {
 
 Result<std::unique_ptr<LoneSequence>> LoneSequence::make(Model& model, uint32_t positions,
                                                          KvPolicyRef policy) {
-  if (!policy) policy = TRY(find_kv_policy("full", {}));
+  if (!policy) policy = TRY(find_kv_policy("full"));
   auto pool = TRY(FramePool::create(model.info().kv, positions / PHI_PAGE_TOKENS + 2));
   return std::unique_ptr<LoneSequence>(new LoneSequence(model, std::move(pool), std::move(policy)));
 }
@@ -39,6 +39,7 @@ Status LoneSequence::compute(std::span<const Token> tokens, bool all, const Sink
     item.first_pos = first_;
     item.kv = view_;
     item.attend_pages = policy_.get()->attend_pages();
+    item.masses = policy_.masses(context_.pages().pages());
     item.want_all_logits = all;
     item.want_logits = tokens.empty();
     TRY(model_.forward({&item, 1}, *this));

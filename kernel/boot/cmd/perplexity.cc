@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "drivers/api/model.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/lone_sequence.h"
+#include "kernel/boot/system.h"
 
 namespace phios {
 
@@ -150,7 +152,7 @@ Result<int> run(const CommandContext& context, const Options& options) {
                   fmt::format("--against {}: a vocabulary of {} tokens, --model has {}", options.against,
                               against->info().n_vocab, model->info().n_vocab));
   }
-  const KvPolicyRef policy = TRY(find_kv_policy(context.config.kv, {.libraries = true}));
+  const KvPolicyRef policy = TRY(find_kv_policy(context.config.kv, true));
   const Measured measured =
       TRY(measure(*model, against.get(), TRY(read_text(options.file)), policy, options));
   const Sums& sums = measured.sums;

@@ -15,10 +15,10 @@ using testing::HasSubstr;
 struct Case {
   explicit Case(uint32_t n_pages, uint32_t prompt_pages = 0) : prompt(prompt_pages * 16) {
     for (uint32_t i = 0; i < n_pages; ++i)
-      pages.push_back({i * 16, 16, PHI_KV_F16, PHI_KV_MODEL, 0, 0, -1, -1});
+      pages.push_back({i * 16, 16, PHI_KV_F16, PHI_KV_MODEL, 0, 0, 0, -1, -1});
   }
   std::vector<uint8_t> choose(const std::string& name) {
-    const auto policy = find_kv_policy(name, {.masses = true});
+    const auto policy = find_kv_policy(name);
     EXPECT_TRUE(policy) << policy.error().message;
     std::vector<uint8_t> wanted(pages.size());
     const phi_kv_state state{sizeof(phi_kv_state),
@@ -69,8 +69,8 @@ TEST(Evict, TheNewestWindowIsAsLongAsTheNameSays) {
   const auto wanted = c.choose("int4@64");
   for (uint32_t i = 0; i < 200; ++i)
     EXPECT_EQ(wanted[i] == PHI_KV_INT4, i >= kSinks && i < 200 - 4) << "page " << i;
-  EXPECT_EQ((*find_kv_policy("window:64@32", {}))->parameter, 64);
-  EXPECT_EQ((*find_kv_policy("window:64@32", {}))->window, 32u);
+  EXPECT_EQ((*find_kv_policy("window:64@32"))->parameter, 64);
+  EXPECT_EQ((*find_kv_policy("window:64@32"))->window, 32u);
 }
 
 TEST(Evict, NothingGetsWarmer) {
@@ -126,33 +126,51 @@ TEST(Evict, SnapKeepsWhatTheEndOfThePromptAttendedTo) {
     EXPECT_EQ(wanted[i], PHI_KV_F16) << "the observation window, and what was written";
 }
 
+TEST(Evict, ShotsStayWholeOrGo) {
+  Case c(200, 100);  // positions 0 ... 1599 are the prompt
+  for (phi_kv_page& page : c.pages) {
+    page.shot = page.first / 320;  // five of 20 pages
+    page.mass = page.recent_mass = 0.5f;
+  }
+  c.pages[45].recent_mass = 9;                     // in the third
+  c.pages[120].mass = 9;                           // written by the model
+  const auto wanted = c.choose("shotkv:1024@16");  // 32 pages of the prompt, 32 of what was written
+  for (uint32_t i = kSinks; i < 100; ++i) {
+    const bool whole = i / 20 == 2, filled = i < kSinks + 12;  // 12 pages of others fit besides
+    EXPECT_EQ(wanted[i], whole || filled ? PHI_KV_F16 : PHI_KV_DROP) << "page " << i;
+  }
+  EXPECT_EQ(std::count(wanted.begin() + 100, wanted.end(), PHI_KV_F16), 33) << "and the newest";
+  EXPECT_EQ(wanted[120], PHI_KV_F16);
+  for (uint32_t i = 0; i < 200; ++i) c.pages[i].place = wanted[i];
+  EXPECT_EQ(c.choose("shotkv:1024@16"), wanted) << "chosen once";
+}
+
 TEST(Evict, QuestKeepsAllAndReadsTheBest) {
-  const auto policy = *find_kv_policy("quest:512", {});
+  const auto policy = *find_kv_policy("quest:512");
   EXPECT_TRUE(policy->keeps_all());
   EXPECT_EQ(policy->attend_pages(), 32u);
   EXPECT_NE(policy->id(), 0u);
-  EXPECT_EQ((*find_kv_policy("int4", {}))->attend_pages(), 0u);
+  EXPECT_EQ((*find_kv_policy("int4"))->attend_pages(), 0u);
 }
 
 TEST(Evict, NamesAndNumbersAreChecked) {
-  EXPECT_TRUE((*find_kv_policy("", {}))->keeps_all());
-  EXPECT_EQ((*find_kv_policy("", {}))->id(), 0u);
-  EXPECT_NE((*find_kv_policy("int4", {}))->id(), (*find_kv_policy("int8", {}))->id());
-  const auto code = [](const char* name) { return find_kv_policy(name, {}).error().code; };
+  EXPECT_TRUE((*find_kv_policy(""))->keeps_all());
+  EXPECT_EQ((*find_kv_policy(""))->id(), 0u);
+  EXPECT_NE((*find_kv_policy("int4"))->id(), (*find_kv_policy("int8"))->id());
+  const auto code = [](const char* name) { return find_kv_policy(name).error().code; };
   EXPECT_EQ(code("no-such"), ErrorCode::ENOENT_);
-  EXPECT_THAT(find_kv_policy("no-such", {}).error().message, HasSubstr("importance"));
+  EXPECT_THAT(find_kv_policy("no-such").error().message, HasSubstr("importance"));
   EXPECT_EQ(code("window:12"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("window:1x"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("int4@"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("int4@8"), ErrorCode::EINVAL_);
   EXPECT_EQ(code("window:64@128"), ErrorCode::EINVAL_) << "a window shorter than what stays in f16";
   EXPECT_EQ(code("window:99999999999999999999"), ErrorCode::EINVAL_);
-  EXPECT_EQ(code("h2o"), ErrorCode::ENOSYS_) << "no masses";
   EXPECT_EQ(code("mine.so"), ErrorCode::EPERM_) << "a process names no library";
 }
 
 TEST(Evict, ALibraryChooses) {
-  const auto policy = find_kv_policy(KV_POLICY_EXAMPLE, {.libraries = true});
+  const auto policy = find_kv_policy(KV_POLICY_EXAMPLE, true);
   ASSERT_TRUE(policy) << policy.error().message;
   EXPECT_FALSE((*policy)->keeps_all());
   Case c(100);
@@ -163,9 +181,8 @@ TEST(Evict, ALibraryChooses) {
   EXPECT_EQ(wanted[40], PHI_KV_INT8);
   EXPECT_EQ(wanted[41], PHI_KV_INT4);
   EXPECT_EQ(wanted[0], PHI_KV_F16);
-  EXPECT_THAT(find_kv_policy("/no/such/file.so", {.libraries = true}).error().message,
-              HasSubstr("/no/such/file.so"));
-  EXPECT_EQ(find_kv_policy(KV_POLICY_NONE, {.libraries = true}).error().code, ErrorCode::EINVAL_);
+  EXPECT_THAT(find_kv_policy("/no/such/file.so", true).error().message, HasSubstr("/no/such/file.so"));
+  EXPECT_EQ(find_kv_policy(KV_POLICY_NONE, true).error().code, ErrorCode::EINVAL_);
 }
 
 }  // namespace

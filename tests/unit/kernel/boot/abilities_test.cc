@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "drivers/api/model.h"
 #include "kernel/boot/cmd/abilities.h"
 
 namespace phios::abilities {
@@ -72,6 +73,12 @@ TEST_F(Abilities, AWindowLosesWhatLiesBehindItUnlessItIsRetrieved) {
   EXPECT_EQ(depths.at(kDepths - 1).right, depths.at(kDepths - 1).n);
   EXPECT_LT(window.chain.right, window.chain.n);
   expect_all(window.retrieved);
+}
+
+TEST_F(Abilities, SnapKvKeepsWhatTheQuestionAsksForAndLosesWhereThatLeads) {
+  const Recall snap = recall("snapkv", kBytesAt);
+  expect_all(snap.needle);
+  EXPECT_LT(snap.chain.right, snap.chain.n);
 }
 
 TEST_F(Abilities, APolicyThatHadNothingToDoIsNotTested) {

@@ -42,9 +42,8 @@ class Machine {
   Pager pager_{env_, *frames_, prefixes_, nullptr};
   std::unique_ptr<Runtime> runtime_;
   Batcher batcher_{env_, trace_, *model_};
-  DecodeServices services_{env_,      *runtime_,    batcher_,
-                           *model_,   *vocabulary_, *frames_,
-                           prefixes_, pager_,       *find_kv_policy("full", {})};
+  DecodeServices services_{
+      env_, *runtime_, batcher_, *model_, *vocabulary_, *frames_, prefixes_, pager_, *find_kv_policy("full")};
 };
 
 // One decoder that goes on after every frame, as a process would, until its tokens are used up.

@@ -1,6 +1,7 @@
 // Attention against plain sums in double, for every tier and instruction set, and a row's bits against what
 // else is in the batch.
 #include "drivers/model/native/attention.h"
+#include "drivers/model/native/attention_mass.h"
 
 #include <gtest/gtest.h>
 
@@ -56,14 +57,18 @@ class Frames {
         f16 + shape_.value_offset(KvTier::kF16, layer, head))[t * shape_.head_dim + c];
   }
 
-  // One query head's attention at `position`.
-  std::vector<float> reference(std::span<const KvSpan> kv, uint32_t layer, uint32_t head, const float* q,
-                               uint32_t position, const AttentionRule& rule = {}) const {
+  // What one query head sees from `position`: the pages that positions lie in, their weights and values.
+  struct Seen {
+    size_t page;
+    double weight;
+    std::vector<double> value;
+  };
+  std::vector<Seen> seen(std::span<const KvSpan> kv, uint32_t layer, uint32_t head, const float* q,
+                         uint32_t position, const AttentionRule& rule = {}) const {
     const double scale = rule.scale > 0 ? static_cast<double>(rule.scale)
                                         : 1 / std::sqrt(static_cast<double>(shape_.head_dim));
     const double cap = static_cast<double>(rule.cap);
-    std::vector<double> scores;
-    std::vector<std::vector<double>> values;
+    std::vector<Seen> all;
     std::vector<std::byte> plain(shape_.frame_bytes());
     for (const KvSpan& span : kv) {
       if (span.tier == KvTier::kF16)
@@ -79,21 +84,24 @@ class Frames {
                    static_cast<double>(f16_to_f32(key(plain.data(), layer, head, t, c)));
           v[c] = static_cast<double>(f16_to_f32(value(plain.data(), layer, head, t, c)));
         }
-        scores.push_back(cap > 0 ? cap * std::tanh(score * scale / cap) : score * scale);
-        values.push_back(std::move(v));
+        score = cap > 0 ? cap * std::tanh(score * scale / cap) : score * scale;
+        all.push_back({static_cast<size_t>(&span - kv.data()), score, std::move(v)});
       }
     }
-    const double peak = *std::ranges::max_element(scores);
+    const double peak = std::ranges::max_element(all, {}, &Seen::weight)->weight;
     double sum = 0;
+    for (Seen& one : all) sum += one.weight = std::exp(one.weight - peak);
+    for (Seen& one : all) one.weight /= sum;
+    return all;
+  }
+
+  // One query head's attention at `position`.
+  std::vector<float> reference(std::span<const KvSpan> kv, uint32_t layer, uint32_t head, const float* q,
+                               uint32_t position, const AttentionRule& rule = {}) const {
     std::vector<double> out(shape_.head_dim);
-    for (size_t i = 0; i < scores.size(); ++i) {
-      const double w = std::exp(scores[i] - peak);
-      sum += w;
-      for (size_t c = 0; c < out.size(); ++c) out[c] += w * values[i][c];
-    }
-    std::vector<float> result(out.size());
-    for (size_t c = 0; c < out.size(); ++c) result[c] = static_cast<float>(out[c] / sum);
-    return result;
+    for (const Seen& one : seen(kv, layer, head, q, position, rule))
+      for (size_t c = 0; c < out.size(); ++c) out[c] += one.weight * one.value[c];
+    return {out.begin(), out.end()};
   }
 
  private:
@@ -386,6 +394,52 @@ INSTANTIATE_TEST_SUITE_P(Attention, EveryVariant, testing::ValuesIn(supported_ke
 
 // What store() and complete() leave behind: keys by channel, values by position, and the ranges of full
 // pages.
+TEST_P(EveryVariant, MassesAreThePagesSharesOfPlainSums) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 32};
+  const Rig rig{attention_kernels(GetParam()->name), shape, 4, 2};
+  Frames frames(shape);
+  Item item{.kv = {frames.add(KvTier::kF16, 0), frames.add(KvTier::kInt2, kTokens),
+                   frames.add(KvTier::kInt8, 4 * kTokens)},
+            .rows = 19};
+  for (uint32_t i = 5; i < 8; ++i)
+    item.kv.push_back(frames.add(KvTier::kF16, i * kTokens, i == 7 ? 5 : kTokens));
+  const AttentionRule rule{.cap = 5, .window = 100};
+  std::vector<PageMass> masses(8, {.total = 1, .recent = 1}), expected(8);
+  std::vector<float> q;
+  for (PageMass& mass : expected) mass = {1, std::pow(kMassFade, static_cast<float>(item.rows))};
+  for (uint32_t r = 0; r < item.rows; ++r) {
+    const uint32_t position = item.end() - item.rows + r;
+    const std::vector<float> row = query(rig, item, position);
+    q.insert(q.end(), row.begin(), row.end());
+    for (uint32_t h = 0; h < rig.n_heads; ++h)
+      for (const auto& one :
+           frames.seen(item.kv, rig.layer, h / 2, row.data() + size_t{h} * shape.head_dim, position, rule)) {
+        const float share = static_cast<float>(one.weight) / static_cast<float>(rig.n_heads);
+        PageMass& mass = expected[item.kv[one.page].first_pos / kTokens];
+        mass.total += share;
+        mass.recent += share * std::pow(kMassFade, static_cast<float>(item.rows - 1 - r));
+      }
+  }
+  const std::vector<Token> tokens(item.rows);
+  const PassItem pass{.tokens = tokens, .first_pos = item.end() - item.rows, .kv = item.kv, .masses = masses};
+  AttentionMass mass(rig.kernels, shape, rig.n_heads, shape.n_layers, rig.threads);
+  WorkerPool pool(rig.threads);
+  pool.begin();
+  mass.add(0, {&pass, 1}, {q.data(), rig.width()}, rule, &pool);
+  pool.end();
+  for (size_t p = 0; p < masses.size(); ++p) {
+    EXPECT_NEAR(masses[p].total, expected[p].total, 2e-3) << "page " << p;
+    EXPECT_NEAR(masses[p].recent, expected[p].recent, 2e-3) << "page " << p;
+  }
+  EXPECT_GT(masses[7].total, 1.2f);
+}
+
+TEST(Attention, MassesAreTakenInEveryFourthLayerFromTheLast) {
+  const AttentionMass mass(attention_kernels("portable"), {.n_layers = 6, .n_kv_heads = 1, .head_dim = 32}, 1,
+                           6, 1);
+  for (uint32_t layer = 0; layer < 6; ++layer) EXPECT_EQ(mass.looks_at(layer), layer == 1 || layer == 5);
+}
+
 TEST(Attention, StoresRowsAndSumsUpFullPages) {
   const KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = 32};
   Frames frames(shape);
