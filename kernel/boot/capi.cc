@@ -161,6 +161,7 @@ const char* phi_error_name(phi_status status) {
   static const std::string names[] = {
       "OK",
 #define PHI_ERROR(number, name, meaning, example) std::string(phios::error_name(ErrorCode::name)),
+#include "kernel/proc/kernel.h"
 #include "syscalls/abi/errors.def"
 #undef PHI_ERROR
   };

@@ -10,6 +10,7 @@
 #include "kernel/boot/handles.h"
 #include "kernel/boot/system.h"
 #include "kernel/proc/cell_space.h"
+#include "kernel/proc/kernel.h"
 #include "kernel/proc/native_body.h"
 #include "syscalls/codec/grammar.h"
 

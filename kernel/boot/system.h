@@ -9,12 +9,16 @@
 #include <memory>
 #include <string>
 
+#include "kernel/base/env.h"
 #include "kernel/boot/config.h"
-#include "kernel/proc/kernel.h"
-#include "mm/swap.h"
 #include "syscalls/abi/phios.h"
 
 namespace phios {
+
+class Batcher;
+class Kernel;
+class Model;
+class SwapIo;
 
 class System {
  public:

@@ -9,12 +9,15 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "drivers/api/model.h"
 #include "kernel/boot/cmd/bench_agents.h"
 #include "kernel/boot/cmd/bench_engine.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/decode_load.h"
 #include "kernel/boot/cmd/job.h"
 #include "kernel/boot/cmd/median.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 #include "kernel/runtime/measure.h"
 
 namespace phios {

@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "drivers/model/native/induction_model.h"
+#include "kernel/boot/system.h"
 #include "kernel/proc/decoder.h"
+#include "kernel/proc/kernel.h"
 
 namespace phios {
 

@@ -10,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "drivers/api/model.h"
 #include "drivers/model/native/gguf.h"
 #include "kernel/boot/cmd/median.h"
+#include "kernel/boot/system.h"
 #include "kernel/sched/sampler.h"
 #include "mm/codec.h"
 #include "mm/page_table.h"

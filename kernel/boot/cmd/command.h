@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "kernel/boot/config.h"
-#include "kernel/boot/system.h"
 
 namespace phios {
 

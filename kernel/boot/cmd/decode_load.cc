@@ -1,4 +1,7 @@
 #include "kernel/boot/cmd/decode_load.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
+#include "kernel/sched/batcher.h"
 
 #include <fmt/core.h>
 
@@ -36,7 +39,8 @@ class Load final : private Decoder::Listener {
     for (const auto& decoder : decoders_) decoder->start(*this, Decoder::Mode::kPrefill);
     while (prefilled_.load() + failed_.load() < decoders_.size())
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (failed_.load() > 0) return fail(ErrorCode::EIO_, "a prompt could not be computed: too little memory?");
+    if (failed_.load() > 0)
+      return fail(ErrorCode::EIO_, "a prompt could not be computed: too little memory?");
     for (size_t i = 0; i < decoders_.size(); i++) decode(i);
     return {};
   }

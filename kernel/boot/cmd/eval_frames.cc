@@ -7,6 +7,8 @@
 
 #include "kernel/boot/cmd/eval.h"
 #include "kernel/boot/cmd/frame_probe.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 #include "kernel/proc/native_body.h"
 #include "syscalls/codec/text.h"
 

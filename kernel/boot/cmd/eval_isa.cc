@@ -9,6 +9,8 @@
 #include "kernel/boot/cmd/frame_probe.h"
 #include "kernel/boot/cmd/isa.h"
 #include "kernel/boot/embedded.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 #include "syscalls/codec/text.h"
 
 namespace phios {

@@ -11,6 +11,8 @@
 #include "kernel/boot/cmd/eval.h"
 #include "kernel/boot/cmd/job.h"
 #include "kernel/boot/embedded.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 
 namespace phios {
 

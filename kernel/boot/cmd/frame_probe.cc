@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernel/proc/kernel.h"
 #include "syscalls/codec/operands.h"
 
 namespace phios {

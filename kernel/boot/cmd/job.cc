@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernel/boot/handles.h"
+#include "kernel/boot/system.h"
 
 namespace phios {
 

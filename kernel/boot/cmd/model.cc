@@ -6,11 +6,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "drivers/api/model.h"
 #include "drivers/model/native/encoder.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/embed.h"
 #include "kernel/boot/cmd/lone_sequence.h"
 #include "kernel/boot/cmd/model_files.h"
+#include "kernel/boot/system.h"
 #include "kernel/sched/prompt_lookup.h"
 #include "kernel/sched/sampler.h"
 

@@ -1,6 +1,6 @@
 #include "kernel/boot/cmd/model_files.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,4 +1,7 @@
 #include "kernel/boot/cmd/profile.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
+#include "kernel/sched/batcher.h"
 
 #include <fmt/core.h>
 

@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "kernel/base/trace.h"
 #include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
+#include "kernel/sched/batcher.h"
 
 namespace phios {
 

@@ -7,6 +7,8 @@
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/job.h"
 #include "kernel/boot/cmd/profile.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 
 namespace phios {
 

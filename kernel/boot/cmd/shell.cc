@@ -3,6 +3,8 @@
 
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/handles.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 #include "userland/sh/shell.h"
 
 namespace phios {

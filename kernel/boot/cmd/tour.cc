@@ -6,8 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "drivers/api/model.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/job.h"
+#include "kernel/boot/system.h"
+#include "kernel/proc/kernel.h"
 
 namespace phios {
 
