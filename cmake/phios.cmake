@@ -46,6 +46,7 @@ if(PHIOS_SANITIZE)
   target_link_options(phios_flags INTERFACE -fsanitize=${PHIOS_SANITIZE})
   if(PHIOS_SANITIZE MATCHES "thread")
     target_compile_options(phios_flags INTERFACE -Wno-tsan)
+    target_link_options(phios_flags INTERFACE LINKER:-u,__tsan_default_suppressions)  # of kernel/base/tsan.cc, which nothing calls
   endif()
 endif()
 if(PHIOS_FUZZ)

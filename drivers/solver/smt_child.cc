@@ -16,11 +16,6 @@
 
 #include "drivers/solver/smt_reply.h"
 
-#if defined(__SANITIZE_THREAD__)
-// Z3 is built without ThreadSanitizer and hands the mutex of its timer from thread to thread.
-extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:libz3.so\n"; }
-#endif
-
 namespace phios {
 
 namespace {

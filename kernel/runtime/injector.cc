@@ -3,13 +3,6 @@
 #include <algorithm>
 #include <boost/lockfree/queue.hpp>
 
-#ifdef __SANITIZE_THREAD__
-// A popper of Boost's queue may read a node that another has just recycled; it notices by the node's tag and
-// tries again. ThreadSanitizer cannot know that. What passes through the queue is ordered by its atomics.
-extern "C" const char* __tsan_default_suppressions();
-const char* __tsan_default_suppressions() { return "race:boost::lockfree\n"; }
-#endif
-
 namespace phios::rt {
 
 namespace {

@@ -82,7 +82,7 @@ TEST_F(CliBadInput, Documents) {
   write("d.jsonl", "{\"id\": \"a\", \"text\": \"fine\"}\n{\"id\": 3\n");
   expect_refused({"index", "d.jsonl"}, {"d.jsonl:2"});
   expect_refused({"index", "none"}, {"none", "ENOENT"});
-  write("d.txt", "\xff\xfe\x00");
+  write("d.txt", {"\xff\xfe\0", 3});
   expect_refused({"index", "d.txt"}, {"d.txt"});
 }
 

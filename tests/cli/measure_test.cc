@@ -1,5 +1,5 @@
 // eval and bench: that they measure, what they print, and that they fail where they must.
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
@@ -7,8 +7,6 @@
 
 namespace phios {
 namespace {
-
-using testing::HasSubstr;
 
 class CliMeasure : public Cli {
  protected:

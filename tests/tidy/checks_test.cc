@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <fstream>
+
 namespace phios::tidy {
 namespace {
 
@@ -158,7 +160,7 @@ TEST(Checks, TheTreeIsReadFromDisk) {
   const auto root = std::filesystem::temp_directory_path() / ("phios-tidy-" + std::to_string(::getpid()));
   for (const char* folder : {"mm", "build-asan", ".git"}) std::filesystem::create_directories(root / folder);
   for (const char* file : {"mm/a.cc", "mm/image.png", "build-asan/b.cc", ".git/c.cc", "x"})
-    fclose(fopen((root / file).c_str(), "w"));
+    std::ofstream(root / file).close();
   EXPECT_THAT(read_tree(root), ElementsAre(::testing::Key("mm/a.cc"), ::testing::Key("x")));
   std::filesystem::remove_all(root);
 }
