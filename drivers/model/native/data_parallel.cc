@@ -6,8 +6,6 @@ namespace phios {
 
 namespace {
 
-// Every worker reads all weights: from a cache that is worth less waiting, from memory it is not.
-constexpr size_t kWeightBytesMax = size_t{16} << 20;
 constexpr size_t kShareRows = 16;  // of a share, about; a worker that is late leaves its shares to the others
 constexpr size_t kWorkerRowsMin = 8;  // with fewer rows for each worker the weights are what takes time
 constexpr size_t kItemRowsMax = kShareRows;
@@ -36,7 +34,8 @@ size_t count_rows(std::span<const PassItem> items) {
 Result<std::unique_ptr<DataParallel>> DataParallel::create(const Weights& weights, const Kernels& kernels,
                                                            WorkerPool& pool) {
   std::unique_ptr<DataParallel> all(new DataParallel(pool));
-  if (pool.threads() == 1 || weights.bytes() > kWeightBytesMax) return all;
+  // Every worker reads all weights: from a cache that is worth less waiting, from memory it is not.
+  if (pool.threads() == 1 || weights.bytes() > kCachedWeightBytes) return all;
   for (unsigned i = 0; i < pool.threads(); ++i)
     all->forwards_.push_back(TRY(Forward::create(weights, kernels, all->alone_, kShareRows + kItemRowsMax)));
   return all;

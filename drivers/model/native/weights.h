@@ -14,6 +14,8 @@
 
 namespace phios {
 
+inline constexpr size_t kCachedWeightBytes = size_t{16} << 20;  // up to so many stay in the caches
+
 // Memory of a fixed size in huge pages where the system has them, 64-byte aligned, zeroed.
 class Arena {
  public:

@@ -98,6 +98,7 @@ std::vector<float> product(const Int8Kernels& kernels, const PackedMatrix& w, co
                    .rows = n,
                    .bias = bias.empty() ? nullptr : bias.data(),
                    .add = !std::isnan(before),
+                   .ahead = block_format(w.type).group_bytes(kIn),
                    .scratch = scratch.get()});
   return y;
 }
