@@ -257,4 +257,4 @@ def sample(r, progress=1.0):
     return c.ret(value).frame("EXIT " + word(value))
 
 
-FAMILIES = {"calc": (sample, 6.0)}
+FAMILIES = {"calc": (sample, 9.0)}

@@ -51,22 +51,28 @@ def pieces(ids):
     return out
 
 
+def check_context(family, c):
+    assert len(c.ids) == len(c.targets) and any(t >= 0 for t in c.targets), family
+    for i, t in enumerate(c.targets):
+        assert t in (-1, EOT) or c.ids[i + 1] == t, family
+    for kind, text in pieces(c.ids):
+        if kind == RET:
+            assert RESULT.match(text), (family, text)
+            continue
+        assert FRAME.match(text) and text.split(" ")[0] in NAMES, (family, text)
+        assert len(text.encode()) <= FRAME_MAX
+        for string in re.findall(r'"(?:[^"\\]|\\.)*"', text):
+            json.loads(string)
+
+
 def check_samples(count):
     for family, (generate, _) in data.FAMILIES.items():
         r = rng(77)
         for _ in range(count):
             c = generate(r, r.random())
-            assert len(c.ids) == len(c.targets) and any(t >= 0 for t in c.targets), family
-            for i, t in enumerate(c.targets):
-                assert t in (-1, EOT) or c.ids[i + 1] == t, family
-            for kind, text in pieces(c.ids):
-                if kind == RET:
-                    assert RESULT.match(text), (family, text)
-                    continue
-                assert FRAME.match(text) and text.split(" ")[0] in NAMES, (family, text)
-                assert len(text.encode()) <= FRAME_MAX
-                for string in re.findall(r'"(?:[^"\\]|\\.)*"', text):
-                    json.loads(string)
+            check_context(family, c)
+            if family in data.VARIED:
+                check_context(family, data.VARIED[family](r, c))
 
 
 def check_isa():

@@ -143,15 +143,19 @@ def choose(r, rule, fill, scale):
     return holds
 
 
-def instance(r, rule, say, scale=1.0, drawn=operand):
-    """One case: (section text, [(frame, its result or None if that is any)]); no frames: the section ends. `drawn` makes a slot's text."""
-    fill = {}
+def instance(r, rule, say, scale=1.0, drawn=operand, fill=None):
+    """One case: (section text, [(frame, its result or None if that is any)]); no frames: the section ends.
+
+    `drawn` makes a slot's text unless `fill` has it; all of them are in `fill` afterwards.
+    """
+    fill = {} if fill is None else fill
+    said = re.findall(r"\b[a-z]{2,}\b", SLOT.sub(" ", say))
     holds = choose(r, rule, fill, scale) if "choose" in rule else True
 
     def slot(match):
         key = match.group(0)[1:-1]
         if key not in fill:
-            rivals = [v.lstrip("@/") for v in fill.values() if v.isalnum() and v[0].isalpha()]
+            rivals = said + [v.lstrip("@/") for v in fill.values() if v.isalnum() and v[0].isalpha()]
             while fill.get(key) is None or fill[key] in STOP_WORDS:
                 fill[key] = drawn(r, r.choice(isa()["kinds"][match.group(1)]), scale, rivals)
             if match.group(1) == "label" and fill[key] in [v for k, v in fill.items() if k != key]:
@@ -244,15 +248,46 @@ def uniform(r, form, scale=1.0, rivals=()):
     return '"' + text + '"' if f.get("quoted") else f.get("prefix", "") + text
 
 
+PROGRAM_OPS = ("WRITE", "MOV", "COPY", "DEL", "READ", "CAS", "ADD", "JUMP", "EXIT")  # what programs are mostly made of
+
+
+def terse(r, rule):
+    """A sentence of the rule; one of few words says the least about its verb, so it is drawn more often."""
+    return r.choices(rule["say"], [1 / (4 + len(SLOT.sub("", say))) for say in rule["say"]])[0]
+
+
 def catalogue(r, progress=1.0):
     """One instruction in one of the catalogue's states, operands as it says: where chance alone makes names, they begin alike and are short more often."""
-    rule = r.choice(isa()["rules"])
-    if r.random() < 0.6:  # what programs are mostly made of, and what has the most slots
-        rule = r.choice([x for x in isa()["rules"] if x["op"] in ("WRITE", "MOV", "COPY", "CAS", "ADD", "JUMP")])
-    drawn = r.choice([uniform, short])
-    text, frames = instance(r, rule, r.choice(rule["say"]), 1.0, drawn)
-    state = r.random()
+    rules = isa()["rules"]
+    if r.random() < 0.7:
+        op = r.choice(PROGRAM_OPS)
+        rules = [x for x in rules if x["op"] == op]
+    rule = r.choice(rules)
+    return catalogued(r, rule, terse(r, rule), {}, r.random())
+
+
+def variant(r, c):
+    """A neighbour of a context of the catalogue: another sentence of its rule, or another text or character in one of its slots."""
+    rule, say, fill, state = c.recipe
+    fill = dict(fill)
+    if "choose" in rule or not fill or r.random() < 0.2:
+        return catalogued(r, rule, r.choice(rule["say"]), {} if "choose" in rule else fill, state)
+    slot = r.choice(sorted(fill))
+    text = fill.pop(slot)
+    at = r.randrange(text.rfind("/", 0, 5) + 1, len(text))  # behind a prefix
+    if text.isascii() and text[at].isalnum() and '"' not in text and r.random() < 0.6:
+        alike = "123456789" if text[at].isdigit() else "abcdefghijklmnopqrstuvwxyz"
+        text = text[:at] + r.choice(alike) + text[at + 1:]
+        if text not in STOP_WORDS and text not in fill.values():
+            fill[slot] = text
+    return catalogued(r, rule, say, fill, state)
+
+
+def catalogued(r, rule, say, fill, state):
+    """The context of one instruction; its `recipe` is what `variant` changes."""
+    text, frames = instance(r, rule, say, 1.0, r.choice([uniform, short, uniform, operand]), fill)
     c = Context(r.choice(COMMENTS) + "\n" if state < 0.12 else "")
+    c.recipe = (rule, say, fill, state)
     if state > 0.8:  # something was written before, and perhaps something absent was read
         cell, value = uniform(r, "bare"), uniform(r, "bare")
         c.text(f"Write {value} to {cell}.\n").frame(f"WRITE {cell} {value}").ret().end()
