@@ -122,8 +122,10 @@ Pager::Missing Pager::look(const Client& client, bool claim) {
 
 Pager::Admission Pager::admit(Client& client, bool last_resort) {
   poll();
+  const bool had_turn = client.admitted_;
+  const bool changed = client.changed_.exchange(false, std::memory_order_acquire);
+  if (changed || (client.idle_ && client.departures_ != departures_)) client.admitted_ = false;
   client.idle_ = false;
-  if (client.changed_.exchange(false, std::memory_order_acquire)) client.admitted_ = false;
   if (client.admitted_) return Admission::kAdmitted;
   if (incoming_ != &client && look(client, false).any()) {
     if (incoming_ != nullptr) return Admission::kWait;
@@ -136,7 +138,7 @@ Pager::Admission Pager::admit(Client& client, bool last_resort) {
     incoming_ = nullptr;
   }
   client.admitted_ = true;
-  client.admitted_at_ = env_.now();
+  if (!had_turn) client.admitted_at_ = env_.now();
   return Admission::kAdmitted;
 }
 
@@ -221,6 +223,7 @@ void Pager::leave(Client& client) {
   end_pass(client);
   if (incoming_ == &client) incoming_ = nullptr;
   client.idle_ = true;
+  client.departures_ = departures_;
   client.idle_since_ = env_.now();
 }
 
@@ -298,6 +301,7 @@ uint64_t Pager::put_out(Client& victim, uint64_t pages) {
     if (put >= pages) break;
     if (page != kNoPage && put_out_page(page)) ++put;
   }
+  departures_ += put;
   if (put > 0) victim.admitted_ = false;
   return put;
 }

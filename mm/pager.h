@@ -78,6 +78,7 @@ class Pager {
     // Of the thread that forms passes.
     bool admitted_ = false;
     bool idle_ = true;
+    uint64_t departures_ = 0;  // of the pager, when this client left
     Nanos admitted_at_ = 0, idle_since_ = 0;
     std::vector<uint32_t> reviving_;
   };
@@ -147,6 +148,7 @@ class Pager {
   uint32_t going_out_ = 0;                                      // of them, those whose frames will come free
   std::vector<uint32_t> protected_;                             // by page: the round in which it must stay
   uint32_t round_ = 0;
+  uint64_t departures_ = 0;        // pages that were put out: an idle client may share them with the victim
   std::vector<uint32_t> retired_;  // places that a pass may still read
   std::vector<std::byte> scratch_;
   std::vector<uint32_t> pages_;

@@ -241,6 +241,34 @@ TEST_F(PagerTest, SharedPagesOfARunningContextStay) {
   child.check();
 }
 
+TEST_F(PagerTest, WhoIsIdleMayLosePagesThatGoOutWithAnother) {
+  open(32, 64);
+  Owner parent(*pager_, *pool_, 1), child(*pager_, *pool_, 1), other(*pager_, *pool_, 2);
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(turn(parent, false));
+  {
+    const Pager::Client::Change change(child.client);
+    child.table = parent.table;
+  }
+  ASSERT_EQ(pager_->admit(child.client, false), Pager::Admission::kAdmitted);
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(turn(other, false));
+  pager_->leave(parent.client);
+  pager_->leave(child.client);
+  EXPECT_EQ(pager_->make_room(other.client, 16, false), Pager::Admission::kWait);
+  EXPECT_EQ(pager_->admit(child.client, false), Pager::Admission::kAdmitted) << "calls them back";
+  io_.run();
+  child.check();
+  pager_->leave(child.client);
+  EXPECT_EQ(pager_->make_room(other.client, 16, false), Pager::Admission::kWait);
+  io_.run();
+  EXPECT_EQ(pager_->make_room(other.client, 16, false), Pager::Admission::kAdmitted);
+  EXPECT_EQ(pager_->admit(parent.client, false), Pager::Admission::kWait) << "for the disk";
+  io_.run();
+  EXPECT_EQ(pager_->admit(parent.client, false), Pager::Admission::kAdmitted);
+  EXPECT_EQ(pager_->admit(child.client, false), Pager::Admission::kAdmitted);
+  parent.check();
+  child.check();
+}
+
 TEST_F(PagerTest, AColderTierLeavesRoomAndIsSharedByAll) {
   open(32, 64);
   Owner one(*pager_, *pool_, 1);
