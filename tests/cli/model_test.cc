@@ -39,6 +39,29 @@ TEST_F(CliModel, MakesQuantizesAndTellsOfFiles) {
   EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,heads=0"}).exit_code, 2);
 }
 
+// The engine quantises activations to multiply integers; in float32 the same weights say the same.
+TEST_F(CliModel, EveryTypeForetellsAsItsWeightsDoInFloat32) {
+  std::string text;
+  for (int i = 0; i < 120; i++) text += "What is " + std::to_string(i) + " plus 3? ";
+  write("t.txt", text);
+  const auto stray = [&] {
+    return info(run({"--model", "q.gguf", "perplexity", "t.txt", "--against", "f32.gguf", "--json"}));
+  };
+  for (const char* type : {"q4_0", "q8_0", "q4_k", "q5_0", "q5_k", "q6_k", "f16", "bf16"}) {
+    ASSERT_EQ(run({"model", "random", "q.gguf", "--type", type, "--shape",
+                   "embd=256,layers=2,heads=4,kv_heads=2,ff=256,vocab=300,context=512"})
+                  .exit_code,
+              0);
+    ASSERT_EQ(run({"model", "quantize", "q.gguf", "f32.gguf", "F32"}).exit_code, 0);
+    EXPECT_LT(stray()["kl"], 0.01) << type;
+  }
+  ASSERT_EQ(run({"model", "random", "q.gguf", "--weights-seed", "2", "--shape",
+                 "embd=256,layers=2,heads=4,kv_heads=2,ff=256,vocab=300,context=512"})
+                .exit_code,
+            0);
+  EXPECT_GT(stray()["kl"], 0.01) << "other weights";
+}
+
 TEST_F(CliModel, EmbedsTexts) {
   EXPECT_EQ(run({"model", "random", "b.gguf", "--arch", "bert", "--shape",
                  "embd=64,layers=1,heads=4,ff=64,vocab=300,context=64"})
