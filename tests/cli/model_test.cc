@@ -36,6 +36,9 @@ TEST_F(CliModel, MakesQuantizesAndTellsOfFiles) {
               0);
   }
   EXPECT_EQ(run({"model", "quantize", "r.gguf", "q.gguf", "Q7_3"}).exit_code, 2);
+  const ChildResult narrow = run({"model", "quantize", "r.gguf", "q.gguf", "Q4_K"});
+  EXPECT_EQ(narrow.exit_code, 2);
+  EXPECT_THAT(narrow.errors, HasSubstr("blocks of 256"));
   EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,heads=0"}).exit_code, 2);
 }
 

@@ -26,7 +26,7 @@ inline constexpr uint32_t kInductionWordsMax = 4096;
 struct InductionModelOptions {
   uint32_t context_length = 32768;
   uint32_t n_words = 2048;         // 1 … kInductionWordsMax
-  GgmlType type = GgmlType::kF16;  // of the matrices: F32, F16, BF16, Q8_0 or Q4_0
+  GgmlType type = GgmlType::kF16;  // of the matrices
   uint64_t seed = 1;               // of the words' codes
 };
 

@@ -45,6 +45,12 @@ bool is_pruned(const GgufTensor& t) {
   return t.n_dims == 2 && t.shape[1] > 1 && layer_of(t.name).has_value();
 }
 
+// Types with minima have no code for zero.
+bool keeps_zeros(GgmlType type) {
+  return type != GgmlType::kQ4_1 && type != GgmlType::kQ5_1 && type != GgmlType::kQ4_K &&
+         type != GgmlType::kQ5_K;
+}
+
 // The n weights of `order`'s range with the least scores become zero.
 void clear_least(std::span<uint32_t> order, size_t n, std::span<const float> scores,
                  std::span<float> weights) {
@@ -156,9 +162,9 @@ Result<std::vector<std::byte>> prune_weights(const Gguf& file, PruneScope scope,
       writer.tensor(t.name, t.type, shape_of(t), t.data);
       continue;
     }
-    if (!can_quantize(t.type))
+    if (!keeps_zeros(t.type))
       return fail(ErrorCode::ENOSYS_,
-                  fmt::format("{}: the tensor {} is {}, which is not written; prune before quantizing",
+                  fmt::format("{}: the tensor {} is {}, which has no zero; prune before quantizing",
                               file.name(), t.name, ggml_type_info(static_cast<uint32_t>(t.type))->name));
     if (t.elements > UINT32_MAX)
       return fail(ErrorCode::ENOSYS_, fmt::format("{}: the tensor {} is too large", file.name(), t.name));

@@ -1,8 +1,8 @@
 // Pruning: a model file with a part of its weights set to zero, or with whole layers left out.
 //
 // Ownership: the bytes returned are the caller's. Threads: pure. Units: `share` of a matrix's weights,
-// tokens. Errors: EINVAL_ (options that do not fit the model), ENOSYS_ (a matrix of a type that is not
-// written: prune before quantizing), EPARSE_ (the model).
+// tokens. Errors: EINVAL_ (options that do not fit the model), ENOSYS_ (a matrix of a type
+// that cannot hold zeros: prune before quantizing), EPARSE_ (the model).
 #pragma once
 
 #include <cstddef>

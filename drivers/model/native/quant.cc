@@ -107,36 +107,6 @@ void unpack_all(std::span<const std::byte> bytes, std::span<float> out, size_t b
   }
 }
 
-template <class T>
-void append(std::vector<std::byte>& out, const T& value) {
-  const auto* p = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), p, p + sizeof value);
-}
-
-void pack_q8_0(std::span<const float> x, std::vector<std::byte>& out) {
-  float peak = 0;
-  for (const float v : x) peak = std::max(peak, std::fabs(v));
-  const float d = peak / 127.0f;
-  BlockQ8_0 block{.d = f32_to_f16(d), .qs = {}};
-  for (size_t j = 0; j < kBlock; ++j) block.qs[j] = static_cast<int8_t>(std::lround(d > 0 ? x[j] / d : 0.0f));
-  append(out, block);
-}
-
-void pack_q4_0(std::span<const float> x, std::vector<std::byte>& out) {
-  float peak = 0;  // the value of the largest magnitude, with its sign: it becomes -8
-  for (const float v : x)
-    if (std::fabs(v) > std::fabs(peak)) peak = v;
-  const float d = peak / -8.0f;
-  const auto level = [&](float v) {
-    const float q = d != 0 ? v / d + 8.5f : 8.0f;
-    return static_cast<uint8_t>(std::clamp(static_cast<int>(q), 0, 15));
-  };
-  BlockQ4_0 block{.d = f32_to_f16(d), .qs = {}};
-  for (size_t j = 0; j < kBlock / 2; ++j)
-    block.qs[j] = static_cast<uint8_t>(level(x[j]) | (level(x[j + kBlock / 2]) << 4));
-  append(out, block);
-}
-
 }  // namespace
 
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out) {
@@ -170,32 +140,6 @@ void dequantize_row(const GgufTensor& tensor, uint64_t row, std::span<float> out
   const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(tensor.type));
   const size_t row_bytes = tensor.shape[0] / info->block_elements * info->block_bytes;
   dequantize(tensor.type, tensor.data.subspan(row * row_bytes, row_bytes), out);
-}
-
-bool can_quantize(GgmlType type) {
-  return type == GgmlType::kF32 || type == GgmlType::kF16 || type == GgmlType::kBF16 ||
-         type == GgmlType::kQ8_0 || type == GgmlType::kQ4_0;
-}
-
-std::vector<std::byte> quantize(GgmlType type, std::span<const float> values) {
-  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
-  assert(can_quantize(type) && values.size() % info->block_elements == 0);
-  std::vector<std::byte> out;
-  out.reserve(values.size() / info->block_elements * info->block_bytes);
-  for (size_t i = 0; i < values.size(); i += info->block_elements) {
-    const auto block = values.subspan(i, info->block_elements);
-    if (type == GgmlType::kQ8_0)
-      pack_q8_0(block, out);
-    else if (type == GgmlType::kQ4_0)
-      pack_q4_0(block, out);
-    else if (type == GgmlType::kF16)
-      append(out, f32_to_f16(block[0]));
-    else if (type == GgmlType::kBF16)
-      append(out, f32_to_bf16(block[0]));
-    else
-      append(out, block[0]);
-  }
-  return out;
 }
 
 }  // namespace phios

@@ -15,9 +15,7 @@ namespace phios {
 // bytes: elements / block_elements blocks of `type`, not necessarily aligned; out: as many floats.
 void dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out);
 
-// Which types quantize() writes: F32, F16, BF16, Q8_0, Q4_0.
-bool can_quantize(GgmlType type);
-// values: a whole number of blocks; can_quantize(type).
+// values: a whole number of the type's blocks, all finite.
 std::vector<std::byte> quantize(GgmlType type, std::span<const float> values);
 
 // Row `row` of a matrix as floats; out.size() == tensor.shape[0].

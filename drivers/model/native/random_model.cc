@@ -5,14 +5,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstring>
 #include <span>
 
 #include "drivers/model/native/gguf_writer.h"
 #include "drivers/model/native/induction_model.h"
 #include "drivers/model/native/quant.h"
 #include "kernel/base/env.h"
-#include "kernel/base/half.h"
 
 namespace phios {
 
@@ -39,49 +37,6 @@ class Random {
 std::string utf8(uint32_t code) {
   if (code < 0x80) return {static_cast<char>(code)};
   return {static_cast<char>(0xc0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3f))};
-}
-
-// Where a block type keeps its halves, and which make its entries about as large as `deviation`.
-struct BlockScales {
-  size_t scale_at;
-  float scale;  // for a deviation of 1
-  int min_at;   // -1: none
-  float min;
-};
-
-BlockScales block_scales(GgmlType type) {
-  switch (type) {
-    case GgmlType::kQ4_1:
-      return {0, 1 / 4.6f, 2, -7.5f / 4.6f};
-    case GgmlType::kQ5_0:
-      return {0, 1 / 9.2f, -1, 0};
-    case GgmlType::kQ5_1:
-      return {0, 1 / 9.2f, 2, -15.5f / 9.2f};
-    case GgmlType::kQ4_K:
-      return {0, 1 / 165.0f, 2, 7.5f / 165.0f};
-    case GgmlType::kQ5_K:
-      return {0, 1 / 331.0f, 2, 15.5f / 331.0f};
-    case GgmlType::kQ6_K:
-      return {208, 1 / 1369.0f, -1, 0};
-    default:
-      return {0, 1, -1, 0};
-  }
-}
-
-std::vector<std::byte> random_blocks(GgmlType type, uint64_t elements, float deviation, Random& random) {
-  const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
-  const BlockScales scales = block_scales(type);
-  std::vector<std::byte> out(elements / info->block_elements * info->block_bytes);
-  for (std::byte& b : out) b = static_cast<std::byte>(random.bits());
-  const auto put = [](std::byte* p, float value) {
-    const uint16_t half = f32_to_f16(value);
-    std::memcpy(p, &half, sizeof half);
-  };
-  for (size_t i = 0; i < out.size(); i += info->block_bytes) {
-    put(&out[i + scales.scale_at], scales.scale * deviation);
-    if (scales.min_at >= 0) put(&out[i + static_cast<size_t>(scales.min_at)], scales.min * deviation);
-  }
-  return out;
 }
 
 class Maker {
@@ -250,15 +205,9 @@ class Maker {
   void matrix(const std::string& name, GgmlType type, uint32_t n_in, uint32_t n_out, float gain) {
     const uint64_t elements = uint64_t{n_in} * n_out;
     const float deviation = gain / std::sqrt(static_cast<float>(n_in));
-    std::vector<std::byte> bytes;
-    if (can_quantize(type)) {
-      std::vector<float> values(elements);
-      for (float& v : values) v = random_.normal() * deviation;
-      bytes = quantize(type, values);
-    } else {
-      bytes = random_blocks(type, elements, deviation, random_);
-    }
-    writer_.tensor(name, type, {n_in, n_out}, bytes);
+    std::vector<float> values(elements);
+    for (float& v : values) v = random_.normal() * deviation;
+    writer_.tensor(name, type, {n_in, n_out}, quantize(type, values));
   }
 
   void vector(const std::string& name, uint32_t n, float mean, float deviation) {

@@ -1,5 +1,7 @@
 #include "drivers/model/native/requantize.h"
 
+#include <fmt/format.h>
+
 #include "drivers/model/native/gguf_writer.h"
 #include "drivers/model/native/quant.h"
 
@@ -26,12 +28,21 @@ std::vector<std::byte> remake_matrices(const Gguf& file, const Remake& remake) {
   return writer.finish();
 }
 
-std::vector<std::byte> requantize(const Gguf& file, GgmlType type) {
+Result<std::vector<std::byte>> requantize(const Gguf& file, GgmlType type) {
   const GgmlTypeInfo* info = ggml_type_info(static_cast<uint32_t>(type));
-  return remake_matrices(file, [&](const GgufTensor& t, std::span<float>) -> std::optional<GgmlType> {
+  bool any = false;
+  auto bytes = remake_matrices(file, [&](const GgufTensor& t, std::span<float>) -> std::optional<GgmlType> {
     if (t.shape[0] % info->block_elements != 0) return std::nullopt;
+    any = true;
     return type;
   });
+  if (!any)
+    return fail(
+        ErrorCode::EINVAL_,
+        fmt::format("{}: {} comes in blocks of {}, and no matrix has rows of whole blocks; take Q8_0, "
+                    "Q5_0 or Q4_0, which need multiples of 32",
+                    file.name(), info->name, info->block_elements));
+  return bytes;
 }
 
 }  // namespace phios

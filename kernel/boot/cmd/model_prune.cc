@@ -77,7 +77,8 @@ void add_prune_command(CLI::App& model, CommandContext& context) {
       "--drop of least influence in --text.\n\nExamples:\n"
       "  phios model prune a.gguf b.gguf --method wanda --text sample.txt --share 0.5\n"
       "  phios model prune a.gguf b.gguf --method layers --layers 20,21");
-  command->add_option("IN", o->in, "a GGUF file in F32, F16, BF16, Q8_0 or Q4_0")->required();
+  command->add_option("IN", o->in, "a GGUF file; its types stay (Q4_1, Q5_1, Q4_K and Q5_K have no zero)")
+      ->required();
   command->add_option("OUT", o->out, "the new one")->required();
   command->add_option("--method", o->method, "magnitude, wanda, 2:4 or layers")
       ->required()

@@ -100,7 +100,7 @@ TEST(Prune, LayersAreLeftOutAndTheRestMovesUp) {
   EXPECT_THAT(least_influential(calibration, 1), ElementsAre(1u));
 }
 
-TEST(Prune, TypesThatAreNotWrittenAreRefused) {
+TEST(Prune, TypesWithoutAZeroAreRefused) {
   const std::vector<std::byte> bytes = make_random_model({.n_layers = 1,
                                                           .n_embd = 256,
                                                           .n_heads = 4,
