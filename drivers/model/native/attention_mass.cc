@@ -116,8 +116,8 @@ void AttentionMass::share_out(const Task& task, const Slice& slice, uint32_t n_r
     for (size_t p = 0; p < n_pages; ++p) peak = std::max(peak, w.peak[p * n + i]);
     for (size_t p = 0; p < n_pages; ++p) sum += std::exp2(w.peak[p * n + i] - peak) * w.sum[p * n + i];
     if (!(sum > 0)) continue;
-    const auto younger = static_cast<float>(n_rows - 1 - (slice.from + i / group_));
-    const float fade = std::pow(kMassFade, younger);
+    const size_t row = slice.from + i / group_;
+    const float fade = std::pow(kMassFade, static_cast<float>(n_rows - 1 - row));
     for (size_t p = 0; p < n_pages; ++p) {
       const float share = std::exp2(w.peak[p * n + i] - peak) * w.sum[p * n + i] / sum;
       PageMass& mass = masses_[task.first_page + p];

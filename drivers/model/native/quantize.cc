@@ -188,8 +188,8 @@ void pack_q6_k(std::span<const float> x, std::vector<std::byte>& out) {
   for (size_t g = 0; g < std::size(found); ++g)
     block.scales[g] = static_cast<int8_t>(code(found[g], d, -128, 127));
   for (size_t i = 0; i < kSuperBlock; ++i) {
-    const float step = d * static_cast<float>(block.scales[i / kHalfBlock]);
-    const auto q = static_cast<uint8_t>(code(x[i], step, -32, 31) + 32);
+    const int8_t scale = block.scales[i / kHalfBlock];
+    const auto q = static_cast<uint8_t>(code(x[i], d * static_cast<float>(scale), -32, 31) + 32);
     const size_t part = i / 128, quarter = i % 128 / kBlock, l = i % kBlock;
     block.ql[part * 64 + quarter % 2 * kBlock + l] |= static_cast<uint8_t>((q & 15) << (quarter < 2 ? 0 : 4));
     block.qh[part * kBlock + l] |= static_cast<uint8_t>(q >> 4 << (2 * quarter));
