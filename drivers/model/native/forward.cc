@@ -45,7 +45,7 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& poo
       attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(), rule(false)),
       mass_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, c_.n_layers, pool_.threads()),
       max_rows_(max_rows),
-      groups_ahead_(weights.bytes() > kCachedWeightBytes ? pool.threads() : 0),
+      fetches_(weights.bytes() > kCachedWeightBytes),
       near_positions_(std::min(c_.context_length, kNearPositions)) {
   if (c_.window > 0)
     local_attention_.emplace(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
@@ -262,7 +262,7 @@ void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t 
                                    .rows = n_rows,
                                    .bias = r.bias,
                                    .add = r.add,
-                                   .ahead = groups_ahead_ * block_format(p.w->type).group_bytes(p.w->n_in),
+                                   .ahead = fetches_ ? block_format(p.w->type).group_bytes(p.w->n_in) : 0,
                                    .scratch = unpacked_ + worker * kInt8Scratch});
   ProductRows rows = r;
   rows.x += row * r.x_stride;

@@ -104,9 +104,9 @@ struct Int8Rows {
   float* y = nullptr;
   size_t y_stride = 0;
   size_t rows = 0;
-  const float* bias = nullptr;   // or none
-  bool add = false;              // y += instead of y =
-  size_t ahead = 0;              // bytes from these weights to those that are likely to be multiplied next
+  const float* bias = nullptr;  // or none
+  bool add = false;             // y += instead of y =
+  size_t ahead = 0;  // bytes to the group that is likely to come next; 0: the caches hold the weights
   std::byte* scratch = nullptr;  // kInt8Scratch bytes, 64-byte aligned
 };
 

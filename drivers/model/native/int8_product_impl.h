@@ -11,7 +11,10 @@ namespace phios {
 namespace {
 
 constexpr size_t kCacheLine = 64;
-constexpr size_t kBytesWide = 64;        // of a vector of quants
+constexpr size_t kBytesWide = 64;  // of a vector of quants
+// How far ahead in memory one or two rows fetch: they go through the weights in their order, as fast as
+// memory delivers them.
+constexpr size_t kNarrowAhead = size_t{4} << 10;
 constexpr float kPeakSmallest = 1e-30f;  // below, an activation counts as zero: 127 / peak must not overflow
 
 inline Vec halves_at(const uint8_t* p) { return vec_load_f16(reinterpret_cast<const uint16_t*>(p)); }
@@ -257,10 +260,11 @@ void product_direct(const uint8_t* group, size_t panels, size_t blocks, const In
   size_t p = 0;
   const auto at = [&] { return PackedWeights<f>{.group = group, .panel = p, .ahead = rows.ahead}; };
   if constexpr (kNarrowRows > 0)
-    if (rows.rows <= static_cast<size_t>(kNarrowRows))
-      for (; p + kGroupPanels <= panels; p += kGroupPanels)
-        int8_rows<PackedWeights<f>, kNarrowRows, static_cast<int>(kGroupPanels)>(at(), 0, blocks, rows,
-                                                                                 column + p * kLanes);
+    if (rows.rows <= static_cast<size_t>(kNarrowRows) && panels == kGroupPanels) {
+      const size_t ahead = rows.ahead > 0 ? kNarrowAhead : 0;
+      return int8_rows<PackedWeights<f>, kNarrowRows, static_cast<int>(kGroupPanels)>(
+          {.group = group, .panel = 0, .ahead = ahead}, 0, blocks, rows, column);
+    }
   for (; p + kPairPanels <= panels; p += kPairPanels)
     int8_rows<PackedWeights<f>, kPairRows, kPairPanels>(at(), 0, blocks, rows, column + p * kLanes);
   for (; p < panels; ++p)

@@ -19,12 +19,14 @@ constexpr auto kSpinAfter = std::chrono::microseconds(4);
 constexpr int kSpinsForTile = 2000;
 constexpr int kSpinsPerLook = 32;  // at the clock
 
-// tickets_: 24 bits of phase, 20 of tiles, 20 of the next tile.
 constexpr uint64_t kTileBits = 20;
 constexpr uint64_t kTileMask = (uint64_t{1} << kTileBits) - 1;
-constexpr uint64_t pack(uint64_t phase, uint64_t tiles) {
-  return (phase << (2 * kTileBits)) | (tiles << kTileBits);
+constexpr uint64_t kEndStep = uint64_t{1} << kTileBits;
+constexpr uint64_t pack(uint64_t phase, uint64_t next, uint64_t end) {
+  return (phase << (2 * kTileBits)) | (end << kTileBits) | next;
 }
+constexpr uint32_t next_of(uint64_t range) { return static_cast<uint32_t>(range & kTileMask); }
+constexpr uint32_t end_of(uint64_t range) { return static_cast<uint32_t>((range >> kTileBits) & kTileMask); }
 static_assert(WorkerPool::kTilesMax == kTileMask + 1);
 
 void pause() {
@@ -58,6 +60,7 @@ WorkerPool::WorkerPool(unsigned threads) {
   const std::vector<int> cores = usable_cores();
   if (threads == 0) threads = static_cast<unsigned>(cores.size());
   threads = std::min(threads, kThreadsMax);
+  ranges_ = std::vector<Range>(threads);
   for (unsigned i = 1; i < threads; ++i) {
     threads_.emplace_back([this, i] { work(i); });
     pin(threads_.back(), cores[i % cores.size()]);
@@ -85,7 +88,11 @@ void WorkerPool::wake() noexcept {
 void WorkerPool::run_job(Job job, uint32_t tiles) noexcept {
   job_ = job;
   done_.store(0, std::memory_order_relaxed);
-  tickets_.store(pack(++phase_, std::min(tiles, kTilesMax - 1)));
+  ++phase_;
+  const uint64_t n = std::min(tiles, kTilesMax - 1), workers = ranges_.size();
+  for (uint64_t w = workers; w-- > 0;)
+    ranges_[w].tiles.store(
+        pack(phase_, (n * w + workers - 1) / workers, (n * (w + 1) + workers - 1) / workers));
   if (sleepers_.load() > 0) wake();
   while (take_tile(0)) {
   }
@@ -96,13 +103,22 @@ void WorkerPool::run_job(Job job, uint32_t tiles) noexcept {
       ::sched_yield();  // the worker that holds the last tile may be waiting for this very core
 }
 
-// The job cannot change under a worker that took a tile: run_job waits for that tile.
 bool WorkerPool::take_tile(unsigned worker) noexcept {
-  uint64_t ticket = tickets_.load(std::memory_order_acquire);
+  if (take_from(ranges_[worker], true, worker)) return true;
+  for (size_t i = 1; i < ranges_.size(); ++i)
+    if (take_from(ranges_[(worker + i) % ranges_.size()], false, worker)) return true;
+  return false;
+}
+
+// The first tile of the worker's own range, the last one of another's. The job cannot change under a worker
+// that took a tile: run_job waits for that tile.
+bool WorkerPool::take_from(Range& range, bool own, unsigned worker) noexcept {
+  uint64_t left = range.tiles.load(std::memory_order_acquire);
   do {
-    if ((ticket & kTileMask) >= ((ticket >> kTileBits) & kTileMask)) return false;
-  } while (!tickets_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel));
-  job_.call(job_.context, static_cast<uint32_t>(ticket & kTileMask), worker);
+    if (next_of(left) >= end_of(left)) return false;
+  } while (
+      !range.tiles.compare_exchange_weak(left, own ? left + 1 : left - kEndStep, std::memory_order_acq_rel));
+  job_.call(job_.context, own ? next_of(left) : end_of(left) - 1, worker);
   done_.fetch_add(1, std::memory_order_release);
   return true;
 }
@@ -130,11 +146,16 @@ void WorkerPool::work(unsigned worker) noexcept {
 void WorkerPool::park() noexcept {
   const uint32_t epoch = epoch_.load();
   sleepers_.fetch_add(1);
-  const uint64_t ticket = tickets_.load();
-  const bool work_left = (ticket & kTileMask) < ((ticket >> kTileBits) & kTileMask);
-  if (!work_left && !stop_.load())
+  if (!tiles_left() && !stop_.load())
     ::syscall(SYS_futex, &epoch_, FUTEX_WAIT_PRIVATE, epoch, nullptr, nullptr, 0);
   sleepers_.fetch_sub(1);
+}
+
+bool WorkerPool::tiles_left() const noexcept {
+  return std::ranges::any_of(ranges_, [](const Range& range) {
+    const uint64_t left = range.tiles.load();
+    return next_of(left) < end_of(left);
+  });
 }
 
 }  // namespace phios

@@ -1,4 +1,8 @@
-// WorkerPool: threads that take the tiles of a pass's phases by an atomic counter.
+// WorkerPool: threads that share out the tiles of a pass's phases.
+//
+// Each worker takes the tiles of a range of its own, in order, and when that is done the last ones of others'
+// ranges: what tiles read that lie side by side in memory, one core then reads as one stream. Tiles taken in
+// turn from one counter get two thirds of the bandwidth (docs/decisions/decode-alone.md).
 //
 // Ownership: owns its threads; joined by the destructor. Threads: begin, run and end by one thread at a time,
 // which takes tiles too and counts as worker 0. A worker that comes late costs nothing: the others take its
@@ -44,16 +48,23 @@ class WorkerPool {
     void* context = nullptr;
   };
 
+  // Tiles [next, end) of a phase: 24 bits of its number, 20 of end, 20 of next.
+  struct alignas(64) Range {
+    std::atomic<uint64_t> tiles{0};
+  };
+
   void run_job(Job job, uint32_t tiles) noexcept;
   bool take_tile(unsigned worker) noexcept;
+  bool take_from(Range& range, bool own, unsigned worker) noexcept;
+  bool tiles_left() const noexcept;
   void work(unsigned worker) noexcept;
   void park() noexcept;
   void wake() noexcept;
 
-  Job job_;                           // written between phases, read by who took a tile of the phase
-  std::atomic<uint64_t> tickets_{0};  // phase number, tiles, next tile
-  std::atomic<uint32_t> done_{0};     // tiles of this phase that are finished
-  std::atomic<uint32_t> epoch_{0};    // the futex: counts wakes
+  Job job_;                         // written between phases, read by who took a tile of the phase
+  std::vector<Range> ranges_;       // one for each worker
+  std::atomic<uint32_t> done_{0};   // tiles of this phase that are finished
+  std::atomic<uint32_t> epoch_{0};  // the futex: counts wakes
   std::atomic<uint32_t> sleepers_{0};
   std::atomic<bool> active_{false};
   std::atomic<bool> stop_{false};

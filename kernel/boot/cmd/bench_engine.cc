@@ -4,15 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
 #include <thread>
 
 #include "drivers/api/model.h"
 #include "drivers/model/native/gguf.h"
 #include "kernel/boot/cmd/median.h"
+#include "kernel/boot/cmd/read_bandwidth.h"
 #include "kernel/boot/system.h"
 #include "kernel/sched/sampler.h"
 #include "mm/codec.h"
@@ -25,12 +26,13 @@ namespace {
 constexpr uint32_t kOwn = 128;  // positions of a sequence that decodes, unless said otherwise
 constexpr uint32_t kMedium = 1024;
 constexpr uint32_t kLong = 8192;
+constexpr uint32_t kLongest = 32768;
+constexpr uint32_t kChosenPages = kLongest / PHI_PAGE_TOKENS / 10;  // of kLongest, by each head
+constexpr uint32_t kComputed = 1024;  // of the context of a sequence that decodes alone; the rest are copies
 constexpr uint32_t kSuffix = 32;      // of its own, behind a shared prefix
 constexpr uint32_t kSequences = 16;   // of the figures at kMedium
 constexpr uint32_t kStepsAlone = 32;  // passes of one measurement
 constexpr uint32_t kStepsTogether = 8;
-constexpr size_t kBandwidthBytes = size_t{256} << 20;  // read by each thread: no cache holds it
-constexpr int kBandwidthRounds = 5;
 
 struct EngineOptions {
   std::string kv = "f16";
@@ -68,50 +70,92 @@ struct Sequence {
 
 class EngineBench final : private PassTail {
  public:
-  static Result<std::unique_ptr<EngineBench>> make(Model& model, KvTier tier, uint32_t rounds) {
-    const uint32_t positions = std::max(kSequences * (kMedium + kStepsTogether + PHI_PAGE_TOKENS),
-                                        kLong + kStepsAlone + PHI_PAGE_TOKENS);
-    const uint32_t times = tier == KvTier::kF16 ? 1 : 2;  // a cold page is there in f16 too
+  struct Setup {
+    KvTier tier;
+    uint32_t rounds;
+    uint32_t threads;
+    double weight_bytes;  // that a pass reads; 0: unknown
+  };
+  static Result<std::unique_ptr<EngineBench>> make(Model& model, const Setup& setup) {
+    static_assert(kLongest > kSequences * (kMedium + kStepsTogether + PHI_PAGE_TOKENS));
+    const uint32_t positions = kLongest + kStepsAlone + PHI_PAGE_TOKENS;
+    const uint32_t times = setup.tier == KvTier::kF16 ? 1 : 2;  // a cold page is there in f16 too
     auto pool = TRY(FramePool::create(model.info().kv, times * (positions / PHI_PAGE_TOKENS + kSequences)));
-    return std::unique_ptr<EngineBench>(new EngineBench(model, std::move(pool), tier, rounds));
+    return std::unique_ptr<EngineBench>(new EngineBench(model, std::move(pool), setup));
   }
 
+  nlohmann::ordered_json& out() { return out_; }
+
   // Tokens a second of computing n positions.
-  Result<double> prefill(uint32_t n) {
-    std::vector<double> out;
-    for (uint32_t round = 0; round < rounds_; ++round) {
+  Status prefill(const std::string& key, uint32_t n) {
+    std::vector<double> rates;
+    for (uint32_t round = 0; round < setup_.rounds; ++round) {
       std::vector<Sequence> one = fresh(1);
       const Nanos began = env_.now();
       TRY(extend(one, n));
-      out.push_back(n / seconds_since(began));
+      rates.push_back(n / seconds_since(began));
     }
-    return median(out);
+    out_[key] = median(rates);
+    return {};
   }
 
   // Tokens a second of n sequences that decode together, each behind `own` positions of its own and `shared`
   // that all share.
-  Result<double> decode(uint32_t n, uint32_t own, uint32_t shared, uint32_t steps) {
+  Status decode(const std::string& key, uint32_t n, uint32_t own, uint32_t shared) {
     std::vector<Sequence> sequences = fresh(1);
     if (shared > 0) TRY(extend(sequences, shared));
-    if (tier_ != KvTier::kF16) TRY(sequences[0].cool(tier_));
+    TRY(cool(sequences));
     sequences.resize(n, Sequence(sequences[0]));
     TRY(extend(sequences, own));
-    if (tier_ != KvTier::kF16)
-      for (Sequence& s : sequences) TRY(s.cool(tier_));
-    TRY(step(sequences));  // warm
-    std::vector<double> out;
-    for (uint32_t round = 0; round < rounds_; ++round) {
-      const Nanos began = env_.now();
-      for (uint32_t i = 0; i < steps; ++i) TRY(step(sequences));
-      out.push_back(n * steps / seconds_since(began));
-      for (Sequence& s : sequences) s.pages.truncate(shared + own + 1);
-    }
-    return median(out);
+    TRY(cool(sequences));
+    std::vector<double> rates;
+    for (uint32_t round = 0; round < setup_.rounds; ++round)
+      rates.push_back(TRY(run_round(sequences, kStepsTogether)));
+    out_[key] = median(rates);
+    return {};
   }
 
+  // The same of one sequence, and how much of the bandwidth it uses: its share is taken in each round of the
+  // bandwidth right before and after.
+  Status decode_alone(const std::string& key, uint32_t own) {
+    std::vector<Sequence> one = TRY(alone(own));
+    std::vector<double> rates, shares;
+    const double bytes = setup_.weight_bytes + kv_bytes(one[0]);
+    for (uint32_t round = 0; round < setup_.rounds; ++round) {
+      const double before = bandwidth_.measure();
+      rates.push_back(TRY(run_round(one, kStepsAlone)));
+      const double floor = (before + bandwidth_.measure()) / 2;
+      bandwidths_.push_back(floor);
+      shares.push_back(rates.back() * bytes / 1e9 / floor);
+    }
+    out_[key] = median(rates);
+    if (setup_.weight_bytes > 0) out_[key + "_share_of_bandwidth"] = median(shares);
+    return {};
+  }
+
+  // One sequence whose heads choose a tenth of its pages, in turn with one that reads them all.
+  Status decode_chosen(const std::string& key, uint32_t own) {
+    std::vector<Sequence> one = TRY(alone(own));
+    std::vector<double> rates, gains;
+    for (uint32_t round = 0; round < setup_.rounds; ++round) {
+      const double all = TRY(run_round(one, kStepsAlone));
+      attend_pages_ = kChosenPages;
+      const auto chosen = run_round(one, kStepsAlone);
+      attend_pages_ = 0;
+      rates.push_back(TRY(chosen));
+      gains.push_back(rates.back() / all);
+    }
+    out_[key] = median(rates);
+    out_[key + "_gain"] = median(gains);
+    return {};
+  }
+
+  // In 10^9 bytes a second: the median of the rounds that asked.
+  double bandwidth() { return bandwidths_.empty() ? bandwidth_.measure() : median(bandwidths_); }
+
  private:
-  EngineBench(Model& model, std::unique_ptr<FramePool> pool, KvTier tier, uint32_t rounds)
-      : model_(model), pool_(std::move(pool)), tier_(tier), rounds_(rounds) {}
+  EngineBench(Model& model, std::unique_ptr<FramePool> pool, const Setup& setup)
+      : model_(model), pool_(std::move(pool)), setup_(setup), bandwidth_(setup.threads) {}
 
   void on_logits(size_t index, uint32_t, std::span<float> logits) noexcept override {
     SamplerState greedy;
@@ -121,6 +165,46 @@ class EngineBench final : private PassTail {
   double seconds_since(Nanos began) { return static_cast<double>(env_.now() - began) / 1e9; }
 
   std::vector<Sequence> fresh(uint32_t n) { return std::vector<Sequence>(n, Sequence(*pool_)); }
+
+  Status cool(std::vector<Sequence>& sequences) {
+    if (setup_.tier == KvTier::kF16) return {};
+    for (Sequence& s : sequences) TRY(s.cool(setup_.tier));
+    return {};
+  }
+
+  // A sequence of n positions, of which only the first are computed.
+  Result<std::vector<Sequence>> alone(uint32_t n) {
+    std::vector<Sequence> one = fresh(1);
+    TRY(extend(one, std::min(n, kComputed)));
+    PageTable& pages = one[0].pages;
+    const uint32_t computed = pages.pages();
+    TRY(pages.append(n - pages.positions()));
+    for (uint32_t i = computed; i < pages.pages(); ++i)
+      std::memcpy(pages.frame(i).data(), pages.frame(i % computed).data(), pool_->shape().frame_bytes());
+    TRY(cool(one));
+    return one;
+  }
+
+  // Of the sequence's pages that a step reads.
+  double kv_bytes(Sequence& s) {
+    s.look();
+    const KvShape& shape = pool_->shape();
+    double bytes = 0;
+    for (const KvSpan& span : s.view)
+      bytes += static_cast<double>(shape.n_layers * shape.layer_bytes(span.tier)) * span.n / PHI_PAGE_TOKENS;
+    return bytes;
+  }
+
+  // Tokens a second; the sequences are afterwards as they were.
+  Result<double> run_round(std::vector<Sequence>& sequences, uint32_t steps) {
+    const uint32_t positions = sequences[0].pages.positions();
+    TRY(step(sequences));  // warm
+    const Nanos began = env_.now();
+    for (uint32_t i = 0; i < steps; ++i) TRY(step(sequences));
+    const double rate = static_cast<double>(sequences.size()) * steps / seconds_since(began);
+    for (Sequence& s : sequences) s.pages.truncate(positions);
+    return rate;
+  }
 
   // One token more for each.
   Status step(std::vector<Sequence>& sequences) {
@@ -155,7 +239,8 @@ class EngineBench final : private PassTail {
     const uint32_t first = s.pages.positions();
     TRY(s.pages.append(static_cast<uint32_t>(tokens.size())));
     s.look();
-    item = {.sequence = first, .tokens = tokens, .first_pos = first, .kv = s.view};
+    item = {
+        .sequence = first, .tokens = tokens, .first_pos = first, .kv = s.view, .attend_pages = attend_pages_};
     return {};
   }
 
@@ -166,35 +251,15 @@ class EngineBench final : private PassTail {
 
   Model& model_;
   std::unique_ptr<FramePool> pool_;
-  KvTier tier_;
-  uint32_t rounds_;
+  const Setup setup_;
   SystemEnv env_;
+  ReadBandwidth bandwidth_;
+  std::vector<double> bandwidths_;
+  uint32_t attend_pages_ = 0;
+  nlohmann::ordered_json out_;
   Sequence* running_ = nullptr;  // of the pass, in the order of its items
   size_t first_ = 0;
 };
-
-// Bytes a second, in 10^9, that so many threads read together from memory.
-double read_bandwidth(uint32_t threads) {
-  SystemEnv env;
-  std::vector<std::vector<uint64_t>> blocks;
-  blocks.reserve(threads);
-  for (uint32_t t = 0; t < threads; ++t) blocks.emplace_back(kBandwidthBytes / sizeof(uint64_t), t + 1);
-  std::vector<uint64_t> sums(threads);
-  double best = 0;
-  for (int round = 0; round < kBandwidthRounds; ++round) {
-    const Nanos began = env.now();
-    {
-      std::vector<std::jthread> readers;
-      readers.reserve(threads);
-      for (uint32_t t = 0; t < threads; ++t)
-        readers.emplace_back(
-            [&, t] { sums[t] += std::reduce(blocks[t].begin(), blocks[t].end(), uint64_t{0}); });
-    }
-    const double took = static_cast<double>(env.now() - began);
-    best = std::max(best, static_cast<double>(threads * kBandwidthBytes) / took);
-  }
-  return std::accumulate(sums.begin(), sums.end(), uint64_t{0}) == 0 ? 0 : best;
-}
 
 // Bytes of matrices that one token reads: all but an embedding that is not the output as well.
 Result<double> weight_bytes(const std::string& path) {
@@ -218,37 +283,36 @@ Result<int> engine(const CommandContext& context, const EngineOptions& options) 
   const uint32_t threads =
       context.config.threads > 0 ? context.config.threads : std::thread::hardware_concurrency();
   const std::unique_ptr<Model> model = TRY(open_model(context.config.model, threads));
-  auto bench = TRY(EngineBench::make(*model, tier, options.rounds));
+  const double bytes =
+      context.config.model.ends_with(".gguf") ? TRY(weight_bytes(context.config.model)) : 0.0;
+  auto bench = TRY(EngineBench::make(
+      *model, {.tier = tier, .rounds = options.rounds, .threads = threads, .weight_bytes = bytes}));
+  using Key = const std::string&;
   struct Figure {
-    const char* key;
-    Result<double> (*measure)(EngineBench&);
+    std::string_view key;
+    Status (*measure)(EngineBench&, Key);
   };
   constexpr Figure kFigures[] = {
-      {"prefill_512", [](EngineBench& b) { return b.prefill(512); }},
-      {"decode_1", [](EngineBench& b) { return b.decode(1, kOwn, 0, kStepsAlone); }},
-      {"decode_8", [](EngineBench& b) { return b.decode(8, kOwn, 0, kStepsTogether); }},
-      {"decode_32", [](EngineBench& b) { return b.decode(32, kOwn, 0, kStepsTogether); }},
-      {"decode_16_own_1024", [](EngineBench& b) { return b.decode(kSequences, kMedium, 0, kStepsTogether); }},
+      {"prefill_512", [](EngineBench& b, Key key) { return b.prefill(key, 512); }},
+      {"decode_1", [](EngineBench& b, Key key) { return b.decode_alone(key, kOwn); }},
+      {"decode_8", [](EngineBench& b, Key key) { return b.decode(key, 8, kOwn, 0); }},
+      {"decode_32", [](EngineBench& b, Key key) { return b.decode(key, 32, kOwn, 0); }},
+      {"decode_16_own_1024", [](EngineBench& b, Key key) { return b.decode(key, kSequences, kMedium, 0); }},
       {"decode_16_shared_1024",
-       [](EngineBench& b) { return b.decode(kSequences, kSuffix, kMedium, kStepsTogether); }},
-      {"prefill_8192", [](EngineBench& b) { return b.prefill(kLong); }},
-      {"decode_1_at_8192", [](EngineBench& b) { return b.decode(1, kLong, 0, kStepsAlone); }}};
+       [](EngineBench& b, Key key) { return b.decode(key, kSequences, kSuffix, kMedium); }},
+      {"prefill_8192", [](EngineBench& b, Key key) { return b.prefill(key, kLong); }},
+      {"decode_1_at_8192", [](EngineBench& b, Key key) { return b.decode_alone(key, kLong); }},
+      {"decode_1_at_32768", [](EngineBench& b, Key key) { return b.decode_alone(key, kLongest); }},
+      {"decode_1_at_32768_chosen", [](EngineBench& b, Key key) { return b.decode_chosen(key, kLongest); }}};
   const std::set<std::string> only(options.only.begin(), options.only.end());
   for (const std::string& key : only)
     if (std::ranges::none_of(kFigures, [&](const Figure& f) { return key == f.key; }))
       return fail(ErrorCode::EINVAL_, fmt::format("--only {}: no such figure", key));
-  const double bandwidth_before = read_bandwidth(threads);
-  nlohmann::ordered_json out;
   for (const Figure& f : kFigures)
-    if (only.empty() || only.contains(f.key)) out[f.key] = TRY(f.measure(*bench));
-  out["bandwidth_GBps"] = std::max(bandwidth_before, read_bandwidth(threads));
-  if (context.config.model.ends_with(".gguf")) {
-    const double bytes = TRY(weight_bytes(context.config.model));
-    out["weight_bytes"] = bytes;
-    if (out.contains("decode_1"))
-      out["decode_1_share_of_bandwidth"] =
-          out["decode_1"].get<double>() * bytes / 1e9 / out["bandwidth_GBps"].get<double>();
-  }
+    if (const std::string key(f.key); only.empty() || only.contains(key)) TRY(f.measure(*bench, key));
+  nlohmann::ordered_json& out = bench->out();
+  out["bandwidth_GBps"] = bench->bandwidth();
+  if (bytes > 0) out["weight_bytes"] = bytes;
   out["threads"] = threads;
   out["kv"] = options.kv;
   if (context.json) {

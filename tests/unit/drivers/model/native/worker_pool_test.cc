@@ -39,6 +39,21 @@ TEST(WorkerPool, WorkersThatSleepAreWoken) {
   }
 }
 
+TEST(WorkerPool, OthersTakeTheTilesOfAWorkerThatIsHeldUp) {
+  constexpr uint32_t kTiles = 100;
+  for (const unsigned threads : {2u, 3u}) {
+    WorkerPool pool(threads);
+    std::atomic<uint32_t> done = 0;
+    pool.begin();
+    pool.run(kTiles, [&](uint32_t tile, unsigned) {
+      while (tile == kTiles - 1 && done < kTiles - 1) std::this_thread::yield();
+      ++done;
+    });
+    pool.end();
+    EXPECT_EQ(done, kTiles);
+  }
+}
+
 TEST(WorkerPool, ComesAndGoesAtOnce) {
   for (int i = 0; i < 50; ++i) WorkerPool pool(4);
 }
