@@ -212,6 +212,23 @@ TEST_F(PagerTest, TheIdleGoFirstAndThoseThatComeBackSoonLast) {
   EXPECT_EQ(pool_->place(late.table.page(0)), PagePlace::kSwap);
 }
 
+TEST_F(PagerTest, OfTwoThatWaitTheNicerOneGoes) {
+  open(48, 64);
+  Owner nice(*pager_, *pool_, 1), plain(*pager_, *pool_, 2), running(*pager_, *pool_, 3);
+  for (Owner* owner : {&nice, &plain, &running}) {
+    for (int i = 0; i < 16; ++i) ASSERT_TRUE(turn(*owner, false));
+  }
+  plain.client.expect_wait(100 * kSecond, 0);
+  nice.client.expect_wait(100 * kSecond, 10);
+  pager_->leave(plain.client);  // waits longer
+  pager_->leave(nice.client);
+  EXPECT_EQ(pager_->make_room(running.client, 4, false), Pager::Admission::kWait);
+  io_.run();
+  EXPECT_EQ(pager_->make_room(running.client, 4, false), Pager::Admission::kAdmitted);
+  plain.check();
+  EXPECT_EQ(pool_->place(nice.table.page(0)), PagePlace::kSwap);
+}
+
 TEST_F(PagerTest, WhoComesBackCallsItsPagesBack) {
   open(32, 64);
   Owner first(*pager_, *pool_, 1), second(*pager_, *pool_, 2);
