@@ -72,69 +72,76 @@ bool Batcher::run_pass() {
   items_.clear();
   item_owner_.clear();
   outcome_.clear();
-  uint64_t positions = 0;
-  bool anyone_left = false;
-  for (int attempt = 0; attempt < 2 && items_.empty() && !anyone_left; attempt++) {
-    candidates_.clear();
-    for (const Sequence* s : active_)
-      candidates_.push_back({s->waiting(), s->least(), s->niceness(), s->enqueued_at, s->guesses()});
-    PassLimits left = limits_;
-    bool anyone_waits = true;
-    // Who cannot run leaves its positions to others: all may be waiting for one that stands behind them.
-    while (std::exchange(anyone_waits, false)) {
-      choose_pass(candidates_, left, order_, slots_);
-      for (const Slot& slot : slots_) {
-        PassItem item;
-        Sequence* sequence = active_[slot.candidate];
-        const bool last_resort = attempt > 0;
-        if (last_resort && !items_.empty()) break;
-        candidates_[slot.candidate].waiting = 0;  // it has been asked
-        const Sequence::Next next = sequence->prepare(slot.positions, last_resort, item);
-        if (next == Sequence::Next::kWait) {
-          anyone_waits = true;
-          continue;
-        }
-        left.positions -= std::min(left.positions, slot.positions);
-        left.prefill_chunk -= std::min(left.prefill_chunk, slot.positions);
-        if (next == Sequence::Next::kLeave) {
-          active_[slot.candidate] = nullptr;
-          anyone_left = true;
-          sequence->left();
-          continue;
-        }
-        if (std::exchange(sequence->waits_to_run, false))
-          trace_.emit(EventKind::kRun, item.sequence, static_cast<uint64_t>(begin - sequence->enqueued_at));
-        positions += item.tokens.size();
-        items_.push_back(item);
-        item_owner_.push_back(slot.candidate);
-        outcome_.push_back(Sequence::Next::kRun);
-      }
-    }
-  }
-  bool failed = false;
-  if (!items_.empty()) {
-    trace_.emit(EventKind::kPassBegin, 0, items_.size(), positions);
-    tail_ns_.store(0, std::memory_order_relaxed);
-    const Nanos forward_begin = env_.now();
-    failed = !model_.forward(items_, *this).has_value();
-    const Nanos forward_end = env_.now();
-    const uint64_t tails = tail_ns_.load(std::memory_order_relaxed);
-    const uint64_t forward_ns = static_cast<uint64_t>(forward_end - forward_begin);
-    const uint64_t model_ns = forward_ns > tails ? forward_ns - tails : 0;
-    finish_pass(failed);
-    const uint64_t total = static_cast<uint64_t>(env_.now() - begin);
-    passes_.fetch_add(1, std::memory_order_relaxed);
-    sequences_.fetch_add(items_.size(), std::memory_order_relaxed);
-    positions_.fetch_add(positions, std::memory_order_relaxed);
-    model_ns_.fetch_add(model_ns, std::memory_order_relaxed);
-    kernel_ns_.fetch_add(total - std::min(model_ns, total), std::memory_order_relaxed);
-    if (items_.size() > largest_.load(std::memory_order_relaxed))
-      largest_.store(items_.size(), std::memory_order_relaxed);
-    trace_.emit(EventKind::kPassEnd, 0, items_.size(), positions, model_ns);
-    trace_.emit(EventKind::kTail, 0, items_.size(), positions, total - std::min(model_ns, total));
-  }
+  bool anyone_left = form_pass(begin, false);
+  if (items_.empty() && !anyone_left) anyone_left = form_pass(begin, true);
+  if (!items_.empty()) compute_pass(begin);
   std::erase(active_, nullptr);
   return !items_.empty() || anyone_left;
+}
+
+// Asks sequences, in the order of the policy, for what they add to the pass. True: some left instead.
+bool Batcher::form_pass(Nanos begin, bool last_resort) {
+  candidates_.clear();
+  for (const Sequence* s : active_)
+    candidates_.push_back({s->waiting(), s->least(), s->niceness(), s->enqueued_at, s->guesses()});
+  PassLimits left = limits_;
+  bool anyone_left = false, anyone_waits = true;
+  // Who cannot run leaves its positions to others: all may be waiting for one that stands behind them.
+  while (std::exchange(anyone_waits, false)) {
+    choose_pass(candidates_, left, order_, slots_);
+    for (const Slot& slot : slots_) {
+      if (last_resort && !items_.empty()) break;
+      candidates_[slot.candidate].waiting = 0;  // it has been asked
+      const Sequence::Next next = ask(slot, begin, last_resort);
+      anyone_waits |= next == Sequence::Next::kWait;
+      anyone_left |= next == Sequence::Next::kLeave;
+      if (next == Sequence::Next::kWait) continue;
+      left.positions -= std::min(left.positions, slot.positions);
+      left.prefill_chunk -= std::min(left.prefill_chunk, slot.positions);
+    }
+  }
+  return anyone_left;
+}
+
+Sequence::Next Batcher::ask(const Slot& slot, Nanos begin, bool last_resort) {
+  Sequence* sequence = active_[slot.candidate];
+  PassItem item;
+  const Sequence::Next next = sequence->prepare(slot.positions, last_resort, item);
+  if (next == Sequence::Next::kLeave) {
+    active_[slot.candidate] = nullptr;
+    sequence->left();
+  }
+  if (next != Sequence::Next::kRun) return next;
+  if (std::exchange(sequence->waits_to_run, false))
+    trace_.emit(EventKind::kRun, item.sequence, static_cast<uint64_t>(begin - sequence->enqueued_at));
+  items_.push_back(item);
+  item_owner_.push_back(slot.candidate);
+  outcome_.push_back(next);
+  return next;
+}
+
+// One pass of the model; on_logits() is called from within.
+void Batcher::compute_pass(Nanos begin) {
+  uint64_t positions = 0;
+  for (const PassItem& item : items_) positions += item.tokens.size();
+  trace_.emit(EventKind::kPassBegin, 0, items_.size(), positions);
+  tail_ns_.store(0, std::memory_order_relaxed);
+  const Nanos forward_begin = env_.now();
+  const bool failed = !model_.forward(items_, *this).has_value();
+  const auto forward_ns = static_cast<uint64_t>(env_.now() - forward_begin);
+  finish_pass(failed);
+  const auto total_ns = static_cast<uint64_t>(env_.now() - begin);
+  const uint64_t model_ns = forward_ns - std::min(tail_ns_.load(std::memory_order_relaxed), forward_ns);
+  const uint64_t kernel_ns = total_ns - std::min(model_ns, total_ns);
+  passes_.fetch_add(1, std::memory_order_relaxed);
+  sequences_.fetch_add(items_.size(), std::memory_order_relaxed);
+  positions_.fetch_add(positions, std::memory_order_relaxed);
+  model_ns_.fetch_add(model_ns, std::memory_order_relaxed);
+  kernel_ns_.fetch_add(kernel_ns, std::memory_order_relaxed);
+  if (items_.size() > largest_.load(std::memory_order_relaxed))
+    largest_.store(items_.size(), std::memory_order_relaxed);
+  trace_.emit(EventKind::kPassEnd, 0, items_.size(), positions, model_ns);
+  trace_.emit(EventKind::kTail, 0, items_.size(), positions, kernel_ns);
 }
 
 void Batcher::on_logits(size_t index, uint32_t position, std::span<float> logits) noexcept {

@@ -41,6 +41,9 @@ class Batcher final : private PassTail {
   void loop();
   void drain_inbox();
   bool run_pass();
+  bool form_pass(Nanos begin, bool last_resort);
+  Sequence::Next ask(const Slot& slot, Nanos begin, bool last_resort);
+  void compute_pass(Nanos begin);
   void on_logits(size_t index, uint32_t position, std::span<float> logits) noexcept override;
   void finish_pass(bool failed);
 
