@@ -56,7 +56,7 @@ TEST(FramePool, LastReferenceGivesBack) {
   FrameRef second = first;
   EXPECT_FALSE(first.unique());
   FrameRef third = std::move(second);
-  EXPECT_FALSE(static_cast<bool>(second));
+  EXPECT_FALSE(static_cast<bool>(second));  // NOLINT: a reference that was moved is empty
   first = FrameRef();
   EXPECT_TRUE(third.unique());
   EXPECT_EQ(pool->free_frames(), 0u);
