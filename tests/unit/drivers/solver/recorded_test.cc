@@ -39,7 +39,7 @@ class Recorded : public testing::Test {
       const std::string answer = solution->verdict == Verdict::kTrue    ? "A"
                                  : solution->verdict == Verdict::kFalse ? "B"
                                                                         : unknown;
-      score.right += answer == record["gold"] ? 1 : 0;
+      score.right += record["gold"].get<std::string>() == answer ? 1 : 0;
     }
     return score;
   }
