@@ -1,12 +1,30 @@
 // The encoder against the same sums in plain scalar arithmetic, and what it says of files that are wrong.
 #include "drivers/model/native/encoder.h"
 
+#include <cblas.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
 
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
+
+namespace {
+int products = 0;  // that went to OpenBLAS
+}
+
+// The linker leads calls of cblas_sgemm here (--wrap).
+extern "C" {
+void __real_cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, blasint m,
+                        blasint n, blasint k, float alpha, const float* a, blasint lda, const float* b,
+                        blasint ldb, float beta, float* c, blasint ldc);
+void __wrap_cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE trans_a, CBLAS_TRANSPOSE trans_b, blasint m,
+                        blasint n, blasint k, float alpha, const float* a, blasint lda, const float* b,
+                        blasint ldb, float beta, float* c, blasint ldc) {
+  ++products;
+  __real_cblas_sgemm(order, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+}
 
 namespace phios {
 namespace {
@@ -137,6 +155,16 @@ TEST(Encoder, AgreesWithPlainSums) {
       for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(static_cast<double>(got[i]), expected[i], 1e-5);
       EXPECT_EQ((*encoder)->embed("A dog, 2 cats."), got);
     }
+}
+
+TEST(Encoder, ProductsGoThroughOpenBlas) {
+  const std::vector<std::byte> bytes = make_random_model(options(GgmlType::kF16, 1));
+  const auto file = Gguf::parse(bytes, "random");
+  auto encoder = Encoder::load(*file);
+  ASSERT_TRUE(encoder);
+  products = 0;
+  (*encoder)->embed("A dog, 2 cats.");
+  EXPECT_EQ(products, 2 * (6 + 2 * 4)) << "of each layer: six matrices, and for each head QKᵀ and PV";
 }
 
 TEST(Encoder, ATextLongerThanTheContextIsCutBeforeItsEnd) {
