@@ -106,8 +106,8 @@ class Attention {
     std::vector<float> q, rotated, scratch;
     std::vector<uint32_t> last, first;
     States total, section;
-    std::vector<float> bounds;  // of the pages at hand
-    std::vector<uint32_t> order;
+    std::vector<float> bounds;   // of the pages at hand
+    std::vector<int32_t> ranks;  // that order them
     std::vector<KvSpan> pages;
   };
   // A task at work. Its queries lie [head][query].

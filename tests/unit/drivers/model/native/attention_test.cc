@@ -303,14 +303,17 @@ float bound(const KvShape& shape, const KvSpan& span, uint32_t head, std::vector
   return static_cast<float>(sum);
 }
 
-// Each KV head attends to the first pages, the newest, and those of the largest bound for any of its queries.
+// Each KV head attends to the first pages, the newest, and those of the largest bound for any of its queries;
+// of equal ones (some pages are here twice) to the earliest.
 TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
-  constexpr uint32_t kPages = 75, kChosen = 7, kGroup = 3;
+  constexpr uint32_t kPages = 75, kChosen = 7, kGroup = 3, kOnce = 40, kBack = 32;
   const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
   Frames frames(shape);
   Item item{.kv = {}, .rows = 2, .seed = 5, .attend_pages = kChosen};
-  for (uint32_t page = 0; page < kPages; ++page)
-    item.kv.push_back(frames.add(kTiers[page % 4], page * kTokens));
+  for (uint32_t page = 0; page < kPages; ++page) {
+    item.kv.push_back(page < kOnce ? frames.add(kTiers[page % 4], page * kTokens) : item.kv[page - kBack]);
+    item.kv.back().first_pos = page * kTokens;
+  }
   item.kv.push_back(frames.add(KvTier::kF16, kPages * kTokens, 5));
   const Rig rig{kernels(), shape, 2 * kGroup};
   const auto rows = attend(rig, {&item, 1});
