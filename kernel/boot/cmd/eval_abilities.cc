@@ -11,7 +11,6 @@
 
 #include "drivers/api/model.h"
 #include "drivers/model/native/induction_model.h"
-#include "drivers/model/native/quant.h"
 #include "drivers/model/native/requantize.h"
 #include "kernel/boot/cmd/abilities.h"
 #include "kernel/boot/cmd/model_files.h"

@@ -14,7 +14,6 @@
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/convert.h"
 #include "drivers/model/native/induction_model.h"
-#include "drivers/model/native/quant.h"
 #include "drivers/model/native/random_model.h"
 #include "drivers/model/native/requantize.h"
 #include "kernel/boot/cmd/eval.h"

@@ -102,11 +102,13 @@ TEST_P(EveryPlainType, AgreesWithTheReference) {
 // Activations become bytes. Where one of a few thousand lies within a float's rounding of the middle between
 // two bytes, the engine and the reference may take different ones, and what follows differs by what a byte is
 // worth. So short sequences agree closely or, some of them, no better than bytes can: about one in twenty for
-// each layer.
+// each layer, so of six layers fewer are asked to be close than of two.
 TEST_P(EveryBlockType, AgreesWithTheReferenceUnlessAByteFallsTheOtherWay) {
   constexpr uint32_t kSequences = 16;
   const auto [architecture, type] = GetParam();
-  const std::vector<std::byte> bytes = make_random_model(small(architecture, type));
+  const RandomModelOptions options = small(architecture, type);
+  const uint32_t close_at_least = options.n_layers > 2 ? kSequences / 3 : kSequences * 2 / 3;
+  const std::vector<std::byte> bytes = make_random_model(options);
   std::vector<std::vector<float>> expected;
   for (uint32_t i = 0; i < kSequences; ++i)
     expected.push_back(reference_logits(bytes, some_tokens(3, i), Inputs::kQuantized).back());
@@ -120,7 +122,7 @@ TEST_P(EveryBlockType, AgreesWithTheReferenceUnlessAByteFallsTheOtherWay) {
       EXPECT_LT(error, 0.1) << kernels->name;
       close += error < kTolerance;
     }
-    EXPECT_GE(close, kSequences / 3) << kernels->name;
+    EXPECT_GE(close, close_at_least) << kernels->name;
   }
 }
 
