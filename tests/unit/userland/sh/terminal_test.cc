@@ -137,7 +137,7 @@ TEST_F(ShellTerminal, PsNiceTop) {
   t.line("nice 7 nap &");
   std::string table = t.line("ps");  // behind what nap prints meanwhile, and the line drawn again after that
   EXPECT_THAT(table, MatchesRegex(".*PID +PPID STATE +NI +TOKENS FRAMES +TIME PROGRAM\r\n.*"));
-  EXPECT_THAT(table, MatchesRegex(".* 7 +0 +0 .* nap .*"));
+  EXPECT_THAT(table, MatchesRegex(".* 7 +0 +0 .* nap[ \r].*"));
   EXPECT_THAT(t.line("top 1"), HasSubstr("nap"));
   EXPECT_THAT(t.line("nice 9 1; echo st$?"), HasSubstr("st1"));
   t.type("top\r");
