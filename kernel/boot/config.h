@@ -12,7 +12,7 @@
 namespace phios {
 
 struct Config {
-  std::string model;  // "", "nano": the embedded one; "null"; "random"; "shuffled"; "induction"; or a path
+  std::string model;  // a file, or a name that open_model() knows; "" as "nano"
   std::string home;   // state
   std::vector<std::string> program_path;
   uint32_t reactors = 0;  // 0: cores

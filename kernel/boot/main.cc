@@ -23,7 +23,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_option("--model", context.config.model,
-                 "a GGUF file; or nano (embedded, the default), null, random, shuffled, induction")
+                 "a GGUF file; or nano (embedded, the default), null (null:N for N tokens), random, "
+                 "shuffled, induction")
       ->type_name("NAME");
   app.add_option("--home", context.config.home, "where state lives, instead of $PHIOS_HOME")
       ->type_name("DIR");

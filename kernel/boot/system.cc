@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "drivers/api/model.h"
@@ -16,6 +17,7 @@
 #include "drivers/tool/tools.h"
 #include "kernel/boot/embedded.h"
 #include "kernel/boot/handles.h"
+#include "kernel/boot/token_counts.h"
 #include "kernel/proc/kernel.h"
 #include "kernel/sched/batcher.h"
 #include "syscalls/dispatch/dispatch.h"
@@ -61,11 +63,21 @@ uint32_t frames_for(const ModelInfo& info, uint64_t kv_bytes) {
       std::clamp<uint64_t>(bytes / frame, kv_bytes != 0 ? 1 : kMinFrames, kMaxFrames));
 }
 
+// "null:N": a vocabulary of N tokens.
+Result<std::unique_ptr<Model>> open_null_model_of(std::string_view size) {
+  NullOptions options;
+  const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), options.n_vocab);
+  if (error != std::errc{} || end != size.data() + size.size())
+    return fail(ErrorCode::EINVAL_, fmt::format("null:{}: a vocabulary's size is a number of tokens", size));
+  return open_null_model(options);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads) {
   const NativeOptions options{.threads = threads};
   if (name == "null") return open_null_model({});
+  if (name.starts_with("null:")) return open_null_model_of(std::string_view(name).substr(5));
   if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
   if (name == "random") return open_native_model(make_random_model({}), "random", options);
   if (name == "induction") return open_native_model(make_induction_model({}), "induction", options);
@@ -212,15 +224,7 @@ std::string System::stats_json() {
   const auto per = [](uint64_t sum, uint64_t n) {
     return n == 0 ? 0.0 : static_cast<double>(sum) / static_cast<double>(n);
   };
-  return nlohmann::json{{"tokens",
-                         {{"forwarded", t.forwarded},
-                          {"prompt", t.prompt},
-                          {"generated", t.generated},
-                          {"results", t.results},
-                          {"reused", t.reused},
-                          {"recomputed", t.recomputed},
-                          {"guessed", t.guessed},
-                          {"rejected", t.rejected}}},
+  return nlohmann::json{{"tokens", t},
                         {"passes", b.passes},
                         {"positions", b.positions},
                         {"largest_batch", b.largest_batch},
@@ -241,6 +245,12 @@ std::string System::stats_json() {
                           {"stack_high_water", r.stack_high_water},
                           {"io_uring", r.uring}}}}
       .dump();
+}
+
+void to_json(nlohmann::json& out, const TokenCounts& t) {
+  out = {{"forwarded", t.forwarded}, {"prompt", t.prompt},     {"generated", t.generated},
+         {"results", t.results},     {"reused", t.reused},     {"recomputed", t.recomputed},
+         {"guessed", t.guessed},     {"rejected", t.rejected}, {"retracted", t.retracted}};
 }
 
 }  // namespace phios

@@ -45,7 +45,8 @@ class System {
   std::unique_ptr<Parts> parts_;
 };
 
-// The model that a name stands for, without a kernel around it.
+// The model that a name stands for, without a kernel around it: "" and nano (embedded), null, null:N (of N
+// tokens), random, shuffled (nano's weights in another order), induction, or the path of a GGUF.
 Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads);
 
 }  // namespace phios

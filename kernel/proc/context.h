@@ -33,12 +33,14 @@ struct TokenCounts {
   uint64_t forwarded = 0, prompt = 0, generated = 0, results = 0, reused = 0;
   uint64_t recomputed = 0;             // positions whose pages were dropped, or had gone
   uint64_t guessed = 0, rejected = 0;  // positions computed on a guess; of them, those that were wrong
+  uint64_t retracted = 0;              // generated, and given up for a likelier branch
   uint64_t choices = 0,
            admitted = 0;  // tokens that were sampled, and how many the mask admitted at each, summed
   TokenCounts& operator+=(const TokenCounts& o) {
     forwarded += o.forwarded, prompt += o.prompt, generated += o.generated;
     results += o.results, reused += o.reused, recomputed += o.recomputed;
-    guessed += o.guessed, rejected += o.rejected, choices += o.choices, admitted += o.admitted;
+    guessed += o.guessed, rejected += o.rejected, retracted += o.retracted, choices += o.choices,
+        admitted += o.admitted;
     return *this;
   }
 };

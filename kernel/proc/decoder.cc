@@ -234,7 +234,7 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
        guessed_ > 0 ? std::span<const Token>(guessed_text_)
                     : std::span<const Token>(context_.tokens()).subspan(first, n),
        first, context_.pages().pages());
-  item.want_all_logits = mode_ == Mode::kScore || guessed_ > 0;
+  item.want_all_logits = mode_ == Mode::kScore || guessed_ > 0 || backtrack_.watches();
   item.want_hidden = mode_ == Mode::kEmbed;
   item.want_logits = mode_ == Mode::kDecode && n == all;
   return Next::kRun;
@@ -242,6 +242,7 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
 
 // Guesses that join what waits, with pages made for all of it; none if frames are short.
 uint32_t Decoder::guess(uint32_t most) noexcept {
+  if (backtrack_.watches()) return 0;
   const uint32_t room = services_.model.info().context_length - context_.size();
   most = static_cast<uint32_t>(std::min<uint64_t>({most, speculation_, room, tokens_left_ - 1}));
   if (most == 0) return 0;
@@ -258,9 +259,33 @@ uint32_t Decoder::guess(uint32_t most) noexcept {
 
 Sequence::Next Decoder::choose(std::span<float> logits) noexcept {
   if (share_until_ > 0) share_prefix();
+  if (backtrack_.goes_back()) return Next::kRun;
+  if (frame_waits_) return stop_with(Stop::kFrame);
   context_.counts().choices++;
   context_.counts().admitted += matcher_.admitted();
-  return take(sample(sampler_, logits, matcher_.mask()));
+  const Token token = sample(sampler_, logits, matcher_.mask());
+  if (token >= 0 && sampler_.params().temperature <= 0 && matcher_.guided()) {
+    backtrack_.chose(logits, matcher_, token, context_.size());
+    if (backtrack_.goes_back()) return Next::kRun;
+  }
+  return take(token);
+}
+
+// The tokens since the choice point are given up for the other branch.
+Sequence::Next Decoder::go_back() noexcept {
+  Backtrack::Point point = backtrack_.take_back();
+  context_.counts().retracted += context_.size() - point.size;
+  frame_waits_ = false;
+  truncate(point.size);
+  matcher_ = std::move(point.matcher);
+  return take(point.token);
+}
+
+// The logits that the token at `next` comes from: it is there already, or is chosen now.
+Sequence::Next Decoder::decide(uint32_t next, std::span<float> logits) noexcept {
+  if (next >= context_.size()) return choose(logits);
+  backtrack_.judge(logits, context_.tokens()[next]);
+  return Next::kRun;
 }
 
 // The logits of the pass's positions come in order. As long as the positions are right, the next token is
@@ -268,8 +293,8 @@ Sequence::Next Decoder::choose(std::span<float> logits) noexcept {
 Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexcept {
   const uint32_t first = context_.computed() - in_pass_, next = first + position + 1;
   if (position == verified_ && verdict_ == Next::kRun) {
-    if (next == context_.size()) verdict_ = choose(logits);
-    const bool more = verdict_ == Next::kRun && position + 1 < in_pass_;
+    verdict_ = decide(next, logits);
+    const bool more = verdict_ == Next::kRun && position + 1 < in_pass_ && next < context_.size();
     if (more && context_.tokens()[next] == guessed_text_[position + 1]) verified_ = position + 1;
   }
   if (position + 1 < in_pass_) return Next::kRun;
@@ -280,15 +305,17 @@ Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexc
 
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
   services_.pager.end_pass(client_);
-  if (mode_ == Mode::kDecode) return guessed_ > 0 ? verify(position, logits) : choose(logits);
+  const uint32_t next = context_.computed() - in_pass_ + position + 1;
+  if (mode_ == Mode::kDecode) {
+    const Next verdict = guessed_ > 0 ? verify(position, logits) : decide(next, logits);
+    return position + 1 == in_pass_ && backtrack_.goes_back() ? go_back() : verdict;
+  }
   if (mode_ == Mode::kEmbed) {
     numbers_.assign(logits.begin(), logits.end());
     return on_computed();
   }
   // kScore: the logits of position p judge the token at p + 1.
-  const uint32_t first = context_.computed() - in_pass_;
-  const uint32_t judged = first + position + 1;
-  if (judged < context_.size()) numbers_.push_back(log_probability(logits, context_.tokens()[judged]));
+  if (next < context_.size()) numbers_.push_back(log_probability(logits, context_.tokens()[next]));
   return position + 1 == in_pass_ ? on_computed() : Next::kRun;
 }
 
@@ -330,11 +357,15 @@ Sequence::Next Decoder::take(Token token) noexcept {
   context_.append(token, Origin::kModel);
   if (append_free_text(token)) return stop_with(Stop::kEndOfText);
   Matcher::Event event = matcher_.accept(token);
+  forced_.clear();
   if (event == Matcher::Event::kNone) {
     Result<Matcher::Event> forced = append_forced();
     if (!forced) return fail_with(std::move(forced).error());
     event = *forced;
   }
+  // What was forced behind a close choice is judged before it traps.
+  frame_waits_ = event == Matcher::Event::kFrame && backtrack_.watches() && !forced_.empty();
+  if (frame_waits_) return Next::kRun;
   if (event == Matcher::Event::kFrame) return stop_with(Stop::kFrame);
   if (event == Matcher::Event::kSectionDone) return stop_with(Stop::kSection);
   if (--tokens_left_ == 0) return stop_with(Stop::kMaxTokens);
@@ -374,6 +405,10 @@ void Decoder::left() noexcept {
   if (std::exchange(guessed_, 0) > 0)
     context_.keep_computed(context_.computed() - in_pass_);  // the pass failed
   revives_ = recomputing_ = false;
+  if (stop_ != Stop::kInterrupted) {
+    backtrack_ = {};
+    frame_waits_ = false;
+  }
   // A pass that failed as a whole leaves nobody a reason of his own.
   if (stop_ == Stop::kError && error_.message.empty())
     error_ = {ErrorCode::EIO_, "the model driver failed, or the kernel is stopping"};

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/proc/backtrack.h"
 #include "kernel/proc/budget.h"
 #include "kernel/proc/context.h"
 #include "kernel/proc/page_policy.h"
@@ -127,7 +128,9 @@ class Decoder final : public Sequence {
 
   Next stop_with(Stop stop) noexcept;
   Next fail_with(Error error) noexcept;
+  Next decide(uint32_t next, std::span<float> logits) noexcept;
   Next choose(std::span<float> logits) noexcept;
+  Next go_back() noexcept;
   Next verify(uint32_t position, std::span<float> logits) noexcept;
   uint32_t guess(uint32_t most) noexcept;
   Next take(Token token) noexcept;
@@ -147,6 +150,7 @@ class Decoder final : public Sequence {
   PagePolicy policy_;
   Matcher matcher_;
   SamplerState sampler_;
+  Backtrack backtrack_;
   std::string text_;
   std::vector<std::string> stop_texts_;
   std::vector<KvSpan> view_;
@@ -170,6 +174,7 @@ class Decoder final : public Sequence {
   Next verdict_ = Next::kRun;  // of the present pass with guesses
   uint32_t speculation_ = 0;
   bool recomputing_ = false;  // lost pages come before what waits
+  bool frame_waits_ = false;  // it is complete, and its end has yet to be judged
   bool revives_ = false;      // the present pass computes such pages
   std::atomic<int> niceness_{0};
   std::atomic<bool> interrupted_{false};

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "kernel/base/env.h"
 
@@ -157,10 +158,14 @@ void to_weights(std::span<float> logits, std::span<const uint64_t> mask, float p
 
 double SamplerState::uniform() { return static_cast<double>(derive_seed(seed_, draws_++) >> 11) * 0x1p-53; }
 
-int32_t sample(SamplerState& state, std::span<float> logits, std::span<const uint64_t> mask) {
+int32_t likeliest(std::span<const float> logits, std::span<const uint64_t> mask) {
   static const Argmax argmax = choose_argmax();
+  return argmax(logits, mask);
+}
+
+int32_t sample(SamplerState& state, std::span<float> logits, std::span<const uint64_t> mask) {
   const SamplerParams& params = state.params();
-  const int32_t best = argmax(logits, mask);
+  const int32_t best = likeliest(logits, mask);
   if (best < 0 || !(params.temperature > 0)) return best;
   const float peak = logits[static_cast<size_t>(best)];
   if (!std::isfinite(peak)) return best;
@@ -181,6 +186,14 @@ int32_t sample(SamplerState& state, std::span<float> logits, std::span<const uin
     if (rest < 0) return last;
   }
   return last;
+}
+
+int32_t runner_up(std::span<float> logits, std::span<const uint64_t> mask, int32_t best) {
+  float& first = logits[static_cast<size_t>(best)];
+  const float logit = std::exchange(first, -INFINITY);
+  const int32_t second = likeliest(logits, mask);
+  first = logit;
+  return second == best ? -1 : second;
 }
 
 }  // namespace phios

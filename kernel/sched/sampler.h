@@ -39,4 +39,9 @@ class SamplerState {
 // all are admitted.
 int32_t sample(SamplerState& state, std::span<float> logits, std::span<const uint64_t> mask);
 
+// The likeliest admitted token, and the likeliest but that one; -1: there is none. The logits are as they
+// were on return.
+int32_t likeliest(std::span<const float> logits, std::span<const uint64_t> mask);
+int32_t runner_up(std::span<float> logits, std::span<const uint64_t> mask, int32_t best);
+
 }  // namespace phios

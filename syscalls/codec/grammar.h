@@ -142,6 +142,9 @@ class Matcher {
   const std::string& frame() const { return frame_; }
   std::string_view partial() const { return frame_; }
   bool in_frame() const { return in_frame_; }
+  bool guided() const {
+    return grammar_ && (in_frame_ || !grammar_->free_text());
+  }  // the grammar limits what follows
   // After a frame's result has been appended: ready for the next. True: the form is complete and the section
   // ends.
   bool frame_answered();

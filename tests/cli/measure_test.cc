@@ -101,6 +101,8 @@ TEST_F(CliMeasure, ShuffledWeightsFailWhereTheRealOnesDoNot) {
 TEST_F(CliMeasure, BenchesPrintTheirKeys) {
   const nlohmann::json step = last_json({"bench", "step", "--batch", "8", "--json"});
   EXPECT_GT(step["kernel_ns_per_sequence"], 0);
+  EXPECT_EQ(last_json({"--model", "null:50257", "bench", "step", "--seconds", "0.1", "--json"})["vocabulary"],
+            50257);
   const nlohmann::json sched = last_json({"bench", "sched", "--json"});
   for (const char* key : {"switch_ns", "syscall_c_ns", "syscall_lua_ns", "spawn_exit_ns", "roundtrip_ns",
                           "fork_4k_us", "fork_32k_us", "parked_bytes"})

@@ -156,8 +156,9 @@ void add_bench_command(CLI::App& app, CommandContext& context) {
     double seconds = 2;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* command = bench->add_subcommand(
-      "step", "the kernel's share of a decode step (the null model, unless --model names one)");
+  CLI::App* command = bench->add_subcommand("step",
+                                            "the kernel's share of a decode step (the null model, unless "
+                                            "--model names one; null:50257 for a large vocabulary)");
   command->add_option("--batch", o->batch, "sequences")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--seconds", o->seconds, "to measure for")
       ->check(CLI::Range(0.1, 600.0))

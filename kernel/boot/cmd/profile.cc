@@ -32,7 +32,7 @@ std::string call_name(uint64_t number) {
 struct Profile::Numbers {
   double wall_ms = 0, model_ms = 0, kernel_ms = 0, call_ms = 0, idle_ms = 0;
   uint64_t traps = 0, processes = 0, passes = 0, sequences = 0, positions = 0, switches = 0, steals = 0,
-           lost = 0, guessed = 0, rejected = 0;
+           lost = 0, guessed = 0, rejected = 0, retracted = 0;
   double batch_mean = 0, wait_p50_us = 0, wait_p99_us = 0, kernel_ns_per_token = 0;
   std::map<std::string, std::pair<uint64_t, double>> calls;  // number, ms
 };
@@ -85,6 +85,7 @@ Profile::Numbers Profile::count() const {
   const TokenCounts tokens = system_.kernel().ended_counts();
   n.guessed = tokens.guessed - tokens_before_.guessed;
   n.rejected = tokens.rejected - tokens_before_.rejected;
+  n.retracted = tokens.retracted - tokens_before_.retracted;
   n.model_ms = static_cast<double>(b.model_ns - before_.model_ns) / 1e6;
   n.kernel_ms = static_cast<double>(b.kernel_ns - before_.kernel_ns) / 1e6;
   n.wall_ms = static_cast<double>(system_.kernel().env().now() - began_) / 1e6;
@@ -108,6 +109,8 @@ std::string Profile::table() const {
       n.wait_p99_us, n.kernel_ns_per_token, n.wall_ms, n.model_ms, n.kernel_ms, n.idle_ms);
   if (n.guessed > 0)
     out += fmt::format("guessed {} tokens ahead, of which {} came true\n", n.guessed, n.guessed - n.rejected);
+  if (n.retracted > 0)
+    out += fmt::format("took back {} tokens where the grammar refused what the model meant\n", n.retracted);
   for (const auto& [name, call] : n.calls) {
     out +=
         fmt::format("  {:<14} {:>7} calls {:>10.2f} ms from trap to answer\n", name, call.first, call.second);
@@ -135,6 +138,7 @@ std::string Profile::json() const {
                         {"kernel_ns_per_token", n.kernel_ns_per_token},
                         {"guessed", n.guessed},
                         {"rejected", n.rejected},
+                        {"retracted", n.retracted},
                         {"calls", calls},
                         {"lost", n.lost}}
       .dump();

@@ -8,6 +8,7 @@
 #include "kernel/boot/cmd/job.h"
 #include "kernel/boot/cmd/profile.h"
 #include "kernel/boot/system.h"
+#include "kernel/boot/token_counts.h"
 #include "kernel/proc/kernel.h"
 
 namespace phios {
@@ -23,12 +24,6 @@ struct RunOptions {
   std::string trace, stats;
   bool profile = false;
 };
-
-nlohmann::json count_json(const TokenCounts& t) {
-  return {{"forwarded", t.forwarded}, {"prompt", t.prompt},    {"generated", t.generated},
-          {"results", t.results},     {"reused", t.reused},    {"recomputed", t.recomputed},
-          {"guessed", t.guessed},     {"rejected", t.rejected}};
-}
 
 void print_result(const CommandContext& context, const JobResult& result) {
   if (context.json) {
@@ -52,7 +47,7 @@ Result<int> run_program(const CommandContext& context, const RunOptions& options
   if (!options.trace.empty()) TRY(profile.write_perfetto(options.trace));
   if (options.profile) fmt::print(stderr, "{}", context.json ? profile.json() + "\n" : profile.table());
   if (options.stats == "json") {
-    nlohmann::json counts = count_json(system->kernel().ended_counts());
+    nlohmann::json counts = nlohmann::json(system->kernel().ended_counts());
     counts["pages"] = nlohmann::json::parse(system->stats_json())["pages"];
     fmt::print("{}\n", counts.dump());
   }

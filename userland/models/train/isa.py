@@ -1,6 +1,8 @@
 """Family 1: instructions in words, from isa.yaml."""
+import json
 import random
 import re
+import string
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +41,7 @@ STOP_LIST = SOURCE.parents[2] / "syscalls/codec/stop_words.def"
 STOP_WORDS = set(re.findall(r'"([a-z]+)"', STOP_LIST.read_text()))  # never operands, unless in quotes
 # Other words of the sentences themselves: a cell may be called `value` or `a`, and is then still a name.
 COMMON = sorted({w for rule in isa()["rules"] for say in rule["say"] for w in re.findall(r"\b[a-z]{1,12}\b", SLOT.sub(" ", say))} - STOP_WORDS)
+BARE_CHARS = string.ascii_letters + string.digits + 3 * "_./:+@-"  # of words that stand without quotes
 NAMELIKE = ("bare", "shm", "mem", "at", "label", "prog")
 
 
@@ -168,10 +171,17 @@ def instance(r, rule, say, scale=1.0, drawn=operand, fill=None):
     return text, frames + ([(SLOT.sub(slot, last), None)] if last else [])
 
 
+def answer_text(value):
+    """A value as an answer prints it: in quotes only where it must be, however it was written."""
+    return word(json.loads(value)) if value.startswith('"') else value
+
+
 def result(r, frame, scale):
     """A plausible answer to a frame."""
     op = frame.split(" ", 1)[0]
-    value = operand(r, r.choice(isa()["kinds"]["value"]), min(scale, 0.5))
+    value = answer_text(operand(r, r.choice(isa()["kinds"]["value"]), min(scale, 0.5)))
+    if r.random() < 0.2:
+        value = "".join(r.choice(BARE_CHARS) for _ in range(r.randint(1, 20)))
     if op in ("READ", "RECV", "INPUT", "TOOL"):
         return value
     if op in ("NOW", "ADD", "RANDOM", "SELF", "SPAWN"):

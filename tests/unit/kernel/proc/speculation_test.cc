@@ -5,8 +5,7 @@
 
 #include "drivers/model/native/native_model.h"
 #include "drivers/model/native/random_model.h"
-#include "kernel/proc/decoder.h"
-#include "kernel/proc/kernel.h"
+#include "tests/unit/kernel/proc/machine.h"
 
 namespace phios {
 namespace {
@@ -14,37 +13,6 @@ namespace {
 constexpr uint64_t kTokens = 120;  // of a decoder, in all
 constexpr std::string_view kPrompt =
     "Rules: the river runs past seven stones. The river runs past seven stones. The river";
-
-// What decoders need, around one model.
-class Machine {
- public:
-  explicit Machine(std::unique_ptr<Model> model)
-      : model_(std::move(model)),
-        vocabulary_(std::make_shared<const Vocabulary>(*model_)),
-        frames_(std::move(*FramePool::create(model_->info().kv, 256))),
-        runtime_(std::move(*Runtime::start(env_, trace_, {.reactors = 1}))) {}
-  ~Machine() {
-    batcher_.stop();
-    runtime_->stop();
-  }
-
-  DecodeServices& services() { return services_; }
-  Matcher matcher(const GrammarSpec& spec) { return *masks_.matcher(spec); }
-
- private:
-  SystemEnv env_{1};
-  Trace trace_{env_, 1};
-  std::unique_ptr<Model> model_;
-  std::shared_ptr<const Vocabulary> vocabulary_;
-  MaskTables masks_{vocabulary_};
-  std::unique_ptr<FramePool> frames_;
-  PrefixTree prefixes_{*frames_};
-  Pager pager_{env_, *frames_, prefixes_, nullptr};
-  std::unique_ptr<Runtime> runtime_;
-  Batcher batcher_{env_, trace_, *model_};
-  DecodeServices services_{
-      env_, *runtime_, batcher_, *model_, *vocabulary_, *frames_, prefixes_, pager_, *find_kv_policy("full")};
-};
 
 // One decoder that goes on after every frame, as a process would, until its tokens are used up.
 class Trial final : private Decoder::Listener {
@@ -95,7 +63,10 @@ void expect_same(Trial& plain, Trial& guessing) {
   EXPECT_EQ(guessing.stops(), plain.stops());
   const TokenCounts &a = plain.decoder().context().counts(), &b = guessing.decoder().context().counts();
   EXPECT_EQ(b.choices, a.choices);
-  EXPECT_EQ(b.forwarded - b.rejected, a.forwarded);
+  EXPECT_EQ(b.retracted, a.retracted);
+  // What is retracted was computed as far as its pass went.
+  EXPECT_LE(b.forwarded - b.rejected, a.forwarded);
+  EXPECT_GE(b.forwarded - b.rejected + b.retracted, a.forwarded);
   EXPECT_LE(b.rejected, b.guessed);
 }
 
