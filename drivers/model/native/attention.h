@@ -146,7 +146,7 @@ class Attention {
   void attend(const Job& job, Path path, std::span<const KvSpan> after);
   void attend_block(const Job& job, const Path& path, std::span<const KvSpan> next);
   void attend_chosen(const Job& job, uint32_t head);
-  void choose_pages(const Job& job, uint32_t head);
+  bool choose_pages(const Job& job, uint32_t head);
   void begin_section(const Job& job, Path& path);
   void end_section(const Job& job, const Path& path);
   void merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w);

@@ -23,7 +23,8 @@ namespace phios {
 
 inline constexpr uint32_t kBlockPages = 8;
 inline constexpr uint32_t kBlockPositions = kBlockPages * PHI_PAGE_TOKENS;
-inline constexpr uint32_t kSectionPositions = 8 * kBlockPositions;
+inline constexpr uint32_t kSectionBlocks = 8;
+inline constexpr uint32_t kSectionPositions = kSectionBlocks * kBlockPositions;
 
 // What n queries of one KV head have gathered so far. Empty: peak -inf, sum 0, out 0.
 struct AttentionState {
