@@ -73,6 +73,7 @@ class Hub final : public Runtime {
   bool uring_ = false;
   std::atomic<uint64_t> started_outside_{0}, refused_outside_{0};  // fibers, by threads that are no reactors
   std::atomic<uint32_t> next_wheel_{0};
+  std::atomic<uint32_t> posting_{0};  // threads that are no reactors, within post()
   std::atomic<bool> stopping_{false}, halting_{false}, joined_{false};
   std::mutex stop_mutex_;  // held by stop()
   std::mutex ended_mutex_;

@@ -49,6 +49,8 @@ Hub::Hub(Env& env, Trace& trace, const RuntimeOptions& options, std::unique_ptr<
 Hub::~Hub() {
   stop();
   drop_injected();
+  // Who is no reactor may have woken what ended all this, and not have left post() yet.
+  while (posting_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
 }
 
 Status Hub::open() {
@@ -111,10 +113,14 @@ Status Hub::spawn(std::string name, std::function<void()> fn) {
 
 void Hub::post(Task* task) noexcept {
   if (Reactor* reactor = local()) return reactor->push(task);
-  if (joined_.load(std::memory_order_relaxed)) [[unlikely]]
-    return FunctionTask::discard(task);
-  injector_.push(task);
-  help_wanted();
+  posting_.fetch_add(1, std::memory_order_relaxed);
+  if (joined_.load(std::memory_order_relaxed)) [[unlikely]] {
+    FunctionTask::discard(task);
+  } else {
+    injector_.push(task);
+    help_wanted();
+  }
+  posting_.fetch_sub(1, std::memory_order_release);
 }
 
 void Hub::help_wanted() noexcept {

@@ -80,6 +80,23 @@ TEST_F(StopTest, WhileThreadsSpawnAndPost) {
   }
 }
 
+// What a thread posts may end the runtime before that thread is back from posting it.
+TEST_F(StopTest, WaitsForThoseWhoAreStillPosting) {
+  for (int i = 0; i < 200; i++) {
+    auto runtime = start();
+    std::atomic<bool> came{false};
+    std::thread poster([&, to = runtime.get()] {
+      to->post_function([&] {
+        came.store(true);
+        came.notify_one();
+      });
+    });
+    came.wait(false);
+    runtime.reset();
+    poster.join();
+  }
+}
+
 TEST_F(StopTest, RuntimesComeAndGo) {
   for (int i = 0; i < 50; i++) {
     auto runtime = start();
