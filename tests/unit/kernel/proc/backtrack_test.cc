@@ -138,11 +138,20 @@ TEST(Backtrack, ADistantRunnerUpIsNoChoice) {
   EXPECT_EQ(o.counts.retracted, 0u);
 }
 
-// A close choice among the operands comes after the close one of verbs; what is refused behind it leads back
-// to the closest.
-TEST(Backtrack, TheClosestChoiceIsTakenBack) {
-  const Outcome o = write({{"SEND a b", 0.45}, {"WRITE a b", 0.3}, {"READ a", 0.25}}, kMemory);
+// R leads W by less than a nat, and behind it E leads A by less still: what is refused behind RE leads back
+// to RA, not to W.
+TEST(Backtrack, ACloserChoiceTakesTheChoicePoint) {
+  const Outcome o = write({{"RECV a", 0.36}, {"RANDOM 9", 0.34}, {"WRITE a b", 0.3}}, kMemory);
+  EXPECT_EQ(o.frame, "RANDOM 9");
+  EXPECT_GE(o.counts.retracted, 1u);
+  expect_balanced(o);
+}
+
+// Here R leads W by less than E leads A: the earlier choice stays, and W is what is gone back to.
+TEST(Backtrack, AFartherChoiceLeavesTheChoicePoint) {
+  const Outcome o = write({{"RECV a", 0.5}, {"RANDOM 9", 0.05}, {"WRITE a b", 0.45}}, kMemory);
   EXPECT_EQ(o.frame, "WRITE a b");
+  expect_balanced(o);
 }
 
 TEST(Backtrack, TwoDeadEndsEndInTheBetter) {
