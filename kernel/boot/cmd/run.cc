@@ -47,7 +47,7 @@ Result<int> run_program(const CommandContext& context, const RunOptions& options
   if (!options.trace.empty()) TRY(profile.write_perfetto(options.trace));
   if (options.profile) fmt::print(stderr, "{}", context.json ? profile.json() + "\n" : profile.table());
   if (options.stats == "json") {
-    nlohmann::json counts = nlohmann::json(system->kernel().ended_counts());
+    nlohmann::json counts(system->kernel().ended_counts());
     counts["pages"] = nlohmann::json::parse(system->stats_json())["pages"];
     fmt::print("{}\n", counts.dump());
   }
