@@ -53,7 +53,7 @@ double median_nanos(Body body) {
   return batches[kFloorBatches / 2];
 }
 
-void echo(fc::transfer_t t) {
+PHIOS_SWITCHES void echo(fc::transfer_t t) {
   for (;;) t = fc::jump_fcontext(t.fctx, t.data);
 }
 
