@@ -162,6 +162,9 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
     const float* page_weights = weights + page * kLanes;
     const std::byte* codes = tile.values[page] + at;
     const std::byte* next = tile.next[page] + at;
+    if constexpr (ahead && tier != KvTier::kF16)  // the ranges of the keys, behind their codes
+      for (size_t i = dim * run; column == 0 && i < dim * (run + 2); i += kLine)
+        __builtin_prefetch(tile.next[page] + i);
     const auto add_position = [&](Vec(&sums)[M][D], unsigned t) {
       if constexpr (ahead)
         for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + t * row + i);
