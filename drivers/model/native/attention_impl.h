@@ -251,55 +251,89 @@ inline Vec capped(Vec score, float cap) {
   return vec_add(vec_set(cap), vec_div(vec_set(-2.0f * cap), vec_add(vec_exp2(y), vec_set(1.0f))));
 }
 
-// One query's scores become weights; their largest and their sum.
-inline void soften(const Tile& tile, const AttentionQueries& queries, size_t query, float* scores,
-                   float& peak, float& sum) {
+// A query's scores of a page that it does not see whole, or that a cap bends.
+inline void mask_scores(const KvSpan& span, const AttentionQueries& queries, size_t query, float* scores) {
+  const unsigned seen = seen_of(span, queries.last[query]);
   const uint32_t first = queries.first ? queries.first[query] : 0;
-  Vec largest = vec_set(-INFINITY);
-  for (size_t page = 0; page < tile.pages; ++page) {
-    const KvSpan& span = tile.block->pages[page];
-    const unsigned seen = seen_of(span, queries.last[query]);
-    float* s = scores + page * kLanes;
-    if (queries.cap > 0) vec_store(s, capped(vec_load(s), queries.cap));
-    if (seen < kLanes) vec_store(s, vec_keep(vec_load(s), seen, -INFINITY));
-    for (uint32_t i = 0; i < kLanes && span.first_pos + i < first; ++i) s[i] = -INFINITY;
-    largest = vec_larger(largest, vec_load(s));
-  }
-  peak = vec_max(largest);
-  const Vec shift = vec_set(peak == -INFINITY ? 0 : -peak);
-  Vec sums = vec_zero();
-  for (size_t page = 0; page < tile.pages; ++page) {
-    const Vec w = vec_exp2(vec_add(vec_load(scores + page * kLanes), shift));
-    vec_store(scores + page * kLanes, w);
-    sums = vec_add(sums, w);
-  }
-  sum = vec_sum(sums);
+  if (queries.cap > 0) vec_store(scores, capped(vec_load(scores), queries.cap));
+  if (seen < kLanes) vec_store(scores, vec_keep(vec_load(scores), seen, -INFINITY));
+  for (uint32_t i = 0; i < kLanes && span.first_pos + i < first; ++i) scores[i] = -INFINITY;
 }
 
-// Merges what one query gathered elsewhere into `into`.
-inline void merge_one(const AttentionState& into, float peak, float sum, const float* out, size_t dim) {
-  if (peak == -INFINITY) return;
+// The scores of M queries become weights; their largest and their sums. The queries side by side, so that
+// one's exponentials do not wait for another's.
+template <int M>
+inline void soften(const Tile& tile, const AttentionQueries& queries, float (&peak)[M], float (&sum)[M]) {
+  uint32_t first = 0, last = UINT32_MAX;  // what all of them see
+  for (int m = 0; m < M; ++m) {
+    if (queries.first && queries.first[m] > first) first = queries.first[m];
+    if (queries.last[m] < last) last = queries.last[m];
+  }
+  Vec largest[M], shift[M], sums[M];
+  for (Vec& l : largest) l = vec_set(-INFINITY);
+  for (size_t page = 0; page < tile.pages; ++page) {
+    const KvSpan& span = tile.block->pages[page];
+    const bool whole = seen_of(span, last) == kLanes && span.first_pos >= first && queries.cap <= 0;
+    for (int m = 0; m < M; ++m) {
+      float* s = tile.scores + static_cast<size_t>(m) * kBlockPositions + page * kLanes;
+      if (!whole) mask_scores(span, queries, static_cast<size_t>(m), s);
+      largest[m] = vec_larger(largest[m], vec_load(s));
+    }
+  }
+  for (int m = 0; m < M; ++m) {
+    peak[m] = vec_max(largest[m]);
+    shift[m] = vec_set(peak[m] == -INFINITY ? 0 : -peak[m]);
+    sums[m] = vec_zero();
+  }
+  for (size_t page = 0; page < tile.pages; ++page)
+    for (int m = 0; m < M; ++m) {
+      float* s = tile.scores + static_cast<size_t>(m) * kBlockPositions + page * kLanes;
+      const Vec weight = vec_exp2(vec_add(vec_load(s), shift[m]));
+      vec_store(s, weight);
+      sums[m] = vec_add(sums[m], weight);
+    }
+  for (int m = 0; m < M; ++m) sum[m] = vec_sum(sums[m]);
+}
+
+// Merges what one query gathered elsewhere into `into`: `keep` of what is there, `take` of what comes.
+inline void merge_one(const AttentionState& into, const AttentionState& from, float keep, float take,
+                      size_t dim) {
+  if (*from.peak == -INFINITY) return;
   if (*into.peak == -INFINITY) {
-    *into.peak = peak;
-    *into.sum = sum;
-    std::memcpy(into.out, out, dim * sizeof(float));
+    *into.peak = *from.peak;
+    *into.sum = *from.sum;
+    std::memcpy(into.out, from.out, dim * sizeof(float));
     return;
   }
-  const float largest = *into.peak > peak ? *into.peak : peak;
-  float power[kLanes] = {*into.peak - largest, peak - largest};
-  vec_store(power, vec_exp2(vec_load(power)));
-  const Vec keep = vec_set(power[0]), take = vec_set(power[1]);
+  const Vec kept = vec_set(keep), taken = vec_set(take);
   float sums[kLanes];
-  vec_store(sums, vec_fma(vec_set(sum), take, vec_mul(vec_set(*into.sum), keep)));
-  *into.peak = largest;
+  vec_store(sums, vec_fma(vec_set(*from.sum), taken, vec_mul(vec_set(*into.sum), kept)));
+  *into.peak = *into.peak > *from.peak ? *into.peak : *from.peak;
   *into.sum = sums[0];
   for (size_t d = 0; d < dim; d += kLanes)
-    vec_store(into.out + d, vec_fma(vec_load(out + d), take, vec_mul(vec_load(into.out + d), keep)));
+    vec_store(into.out + d, vec_fma(vec_load(from.out + d), taken, vec_mul(vec_load(into.out + d), kept)));
+}
+
+// The same of n ≤ kFew queries. Their powers are computed at once: each alone would be waited for.
+constexpr size_t kFew = kLanes / 2;
+inline __attribute__((always_inline)) void merge_few(const AttentionState& into, const AttentionState& from,
+                                                     size_t n, size_t dim) {
+  float powers[kLanes] = {};
+  bool meet = false;
+  for (size_t i = 0; i < n; ++i) {
+    const float there = into.peak[i], comes = from.peak[i], largest = there > comes ? there : comes;
+    powers[i] = there - largest;
+    powers[kFew + i] = comes - largest;
+    meet |= there != -INFINITY && comes != -INFINITY;
+  }
+  if (meet) vec_store(powers, vec_exp2(vec_load(powers)));
+  for (size_t i = 0; i < n; ++i)
+    merge_one(into.from(i, dim), from.from(i, dim), powers[i], powers[kFew + i], dim);
 }
 
 void merge(const AttentionState& into, const AttentionState& from, size_t n, size_t dim) {
-  for (size_t i = 0; i < n; ++i)
-    merge_one(into.from(i, dim), from.peak[i], from.sum[i], from.out + i * dim, dim);
+  for (size_t i = 0; i < n; i += kFew)
+    merge_few(into.from(i, dim), from.from(i, dim), n - i < kFew ? n - i : kFew, dim);
 }
 
 // Lane i of the result is x[i] + x[i + half] or, where i has the bit, x[i - half] - x[i].
@@ -333,7 +367,7 @@ void attend_tile(const Tile& tile, const AttentionQueries& queries, const Attent
     score_run<tier, M, ahead>(tile, kv_rotated(tier) ? queries.rotated : queries.q, first, last);
   });
   float peak[M], sum[M];
-  for (size_t m = 0; m < M; ++m) soften(tile, queries, m, tile.scores + m * kBlockPositions, peak[m], sum[m]);
+  soften<M>(tile, queries, peak, sum);
   std::memset(tile.out, 0, M * dim * sizeof(float));
   bool rotated = false;
   each_run(tile, [&]<KvTier tier>(size_t first, size_t last) {
@@ -341,15 +375,13 @@ void attend_tile(const Tile& tile, const AttentionQueries& queries, const Attent
     rotated |= kv_rotated(tier);
     add_run<tier, M, ahead>(tile, first, last, kv_rotated(tier) ? tile.rotated : tile.out);
   });
-  for (size_t m = 0; m < M; ++m) {
+  for (size_t m = 0; rotated && m < M; ++m) {
     float* out = tile.out + m * dim;
-    if (rotated) {
-      rotate(tile.rotated + m * dim, dim);
-      for (size_t d = 0; d < dim; d += kLanes)
-        vec_store(out + d, vec_add(vec_load(out + d), vec_load(tile.rotated + m * dim + d)));
-    }
-    merge_one(state.from(m, dim), peak[m], sum[m], out, dim);
+    rotate(tile.rotated + m * dim, dim);
+    for (size_t d = 0; d < dim; d += kLanes)
+      vec_store(out + d, vec_add(vec_load(out + d), vec_load(tile.rotated + m * dim + d)));
   }
+  merge_few(state, {peak, sum, tile.out}, M, dim);
 }
 
 // Where the pages of a block lie. Offsets are computed once for a run of pages of one tier.
