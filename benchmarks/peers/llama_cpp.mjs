@@ -24,7 +24,10 @@ const only = option("--only")?.split(",");
 
 const llama = await getLlama({gpu: false, build: "never", maxThreads: threads, logLevel: LlamaLogLevel.error});
 const model = await llama.loadModel({modelPath});
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const median = (values) => {
+  const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+};
 const seconds = () => performance.now() / 1000;
 // Tokens of plain bytes: the same in every round, and none that ends a text.
 const text = (n, seed) => Array.from({length: n}, (_, i) => (seed * 7919 + i * 104729 + i * i * 31) % 256);

@@ -6,11 +6,11 @@
 
 namespace phios {
 
-// values: at least one. Of an even number, the larger of the two in the middle.
+// values: at least one. Of an even number, the mean of the two in the middle.
 inline double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
+  const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), half, values.end());
+  return values.size() % 2 != 0 ? *half : (*std::max_element(values.begin(), half) + *half) / 2;
 }
 
 }  // namespace phios
