@@ -278,8 +278,8 @@ void PageTable::view(std::vector<KvSpan>& out, uint32_t n_pages) const {
       if (page == kNoPage) continue;
       const uint32_t pos = (first + i) * PHI_PAGE_TOKENS;
       const PagePlace place = pool_->place(page);
-      assert(is_resident(place));
-      out.push_back({pool_->data(page), static_cast<KvTier>(place), pos,
+      assert(place != PagePlace::kLost);
+      out.push_back({pool_->data(page), is_resident(place) ? static_cast<KvTier>(place) : KvTier::kF16, pos,
                      std::min<uint32_t>(positions_ - pos, PHI_PAGE_TOKENS)});
     }
   }

@@ -64,7 +64,8 @@ class PageTable {
   FrameRef frame(uint32_t page) const;  // empty for a hole
   // Appends the numbers of all pages to out, kNoPage for a hole.
   void numbers(std::vector<uint32_t>& out) const;
-  // Appends the spans of all pages to out, which are all resident; holes are left out.
+  // Appends the spans of all pages to out; holes are left out. Pages on disk have no frame (PageStream gives
+  // them one), and none is lost.
   void view(std::vector<KvSpan>& out) const { view(out, pages()); }
   void view(std::vector<KvSpan>& out, uint32_t n_pages) const;  // of the first n_pages
 

@@ -9,7 +9,7 @@
 namespace phios {
 namespace {
 
-constexpr uint32_t kWriteErrorsMax = 16;  // after so many the swap file is not written any more
+constexpr uint32_t kWriteErrorsMax = 16;  // after so many the swap file is written no more
 
 }  // namespace
 
@@ -52,10 +52,12 @@ Pager::Pager(Env& env, FramePool& pool, PrefixTree& prefixes, SwapFile* swap)
 Pager::~Pager() = default;
 
 PagerStats Pager::stats() const noexcept {
-  return {swapped_out_, swapped_in_, faults_, dropped_, recomputed_, retiered_, io_errors_};
+  return {swapped_out_, swapped_in_, faults_, dropped_, recomputed_, retiered_, streamed_, io_errors_};
 }
 
 void Pager::poll() {
+  if (streaming_.load(std::memory_order_relaxed))
+    return;  // reads from places, which stay till its pass is over
   if (inbox_->any.load(std::memory_order_acquire)) {
     std::vector<std::shared_ptr<Move>> finished;
     {
@@ -74,10 +76,13 @@ void Pager::poll() {
 // What a move leaves behind: the page at its new place, or where it was, or lost.
 void Pager::finish(Move& move) {
   const uint32_t page = move.page.index();
-  moving_.erase(page);
+  if (const auto at = moving_.find(page); at != moving_.end() && at->second.get() == &move) moving_.erase(at);
   const bool out = move.kind == Move::Kind::kOut;
   if (out && !move.cancelled) --going_out_;
-  if (!move.status) ++io_errors_;
+  if (!move.status) {
+    ++io_errors_;
+    if (out) ++write_errors_;
+  }
   uint32_t left = FramePool::kNowhere;
   if (move.status && !move.cancelled) left = pool_.move(page, move.to);
   if (left != FramePool::kNowhere) {
@@ -143,6 +148,8 @@ Pager::Admission Pager::admit(Client& client, bool last_resort) {
 }
 
 Pager::Admission Pager::bring_in(Client& client, bool last_resort) {
+  if (!client.streams_) client.streams_ = swap_ != nullptr && larger_than_memory(client, 0);
+  if (client.streams_) return settle(client, last_resort);
   const Missing missing = look(client, true);
   if (!missing.any()) return Admission::kAdmitted;
   uint64_t blocked = 0;
@@ -157,6 +164,15 @@ Pager::Admission Pager::bring_in(Client& client, bool last_resort) {
     return coming == 0 && moving_.empty() ? Admission::kStuck : Admission::kWait;
   }
   return missing.swapped + missing.coming > 0 ? Admission::kWait : Admission::kLost;
+}
+
+// A page that a stream could not read is as one that came back wrong.
+PageStream::Lost Pager::tell_lost() {
+  return [inbox = inbox_, &pool = pool_](uint32_t page, Status why) {
+    const uint32_t nowhere = pool.take_place(PagePlace::kLost);
+    inbox->put(std::make_shared<Move>(Move{Move::Kind::kIn, pool.share(page), nowhere, false, {}}),
+               std::move(why));
+  };
 }
 
 bool Pager::start_reading(uint32_t page) {
@@ -205,6 +221,11 @@ void Pager::revived(Client& client, bool computed) {
 
 Pager::Admission Pager::make_room(Client& client, uint32_t n, bool last_resort) {
   poll();
+  if (!client.streams_ && larger_than_memory(client, n)) {
+    if (swap_ == nullptr) return Admission::kTooLarge;
+    client.streams_ = true;
+  }
+  if (client.streams_) return make_room_to_stream(client, n, last_resort);
   const uint64_t coming = reclaim(n, client, last_resort);
   if (pool_.free_frames() >= n) return Admission::kAdmitted;
   return coming == 0 && moving_.empty() ? Admission::kStuck : Admission::kWait;
@@ -215,16 +236,23 @@ void Pager::begin_pass(Client& client) noexcept {
 }
 
 void Pager::end_pass(Client& client) noexcept {
-  if (client.in_pass_.exchange(false)) in_pass_.fetch_sub(1, std::memory_order_release);
+  if (!client.in_pass_.exchange(false)) return;
+  if (client.stream_) {
+    client.outcome_ = client.stream_->outcome();
+    if (client.outcome_ != PageStream::Outcome::kRead) client.changed_.store(true, std::memory_order_release);
+    close_stream(client);
+  }
+  in_pass_.fetch_sub(1, std::memory_order_release);
 }
 
 void Pager::leave(Client& client) {
   if (!client.reviving_.empty()) revived(client, false);
   end_pass(client);
+  close_stream(client);
   if (incoming_ == &client) incoming_ = nullptr;
   client.idle_ = true;
   client.departures_ = departures_;
-  client.idle_since_ = env_.now();
+  client.idle_since_ = left_at_ = env_.now();
 }
 
 Pager::Rank Pager::rank(const Client& client, Nanos now) const {
@@ -255,12 +283,13 @@ std::vector<Pager::Victim> Pager::victims(const Client& keep, bool last_resort) 
   return found;
 }
 
-// Pages of contexts that take part in passes, or are about to, stay, whoever else holds them.
-void Pager::protect_pages(const Client& keep) {
+// Pages of contexts that take part in passes, or are about to, stay, whoever else holds them; but not those
+// of `yields` alone.
+void Pager::protect_pages(const Client* yields) {
   protected_.resize(pool_.pages_max());
   ++round_;
   for (const Client* client : clients_) {
-    if (client != &keep && client != incoming_ && (client->idle_ || !client->admitted_)) continue;
+    if (client == yields || (client != incoming_ && (client->idle_ || !client->admitted_))) continue;
     pages_.clear();
     client->table_.numbers(pages_);
     for (const uint32_t page : pages_) {
@@ -278,14 +307,14 @@ uint64_t Pager::reclaim(uint64_t pages, const Client& keep, bool last_resort) {
   const uint64_t wanted = std::max<uint64_t>(pages - coming, kBatchPages);
   uint64_t put = 0;
   const std::lock_guard lock(clients_mutex_);
-  protect_pages(keep);
+  protect_pages(nullptr);
   for (const Victim& victim : victims(keep, last_resort)) {
     if (put >= wanted) break;
     // One that has its turn is put out only when there is no other way.
     if (victim.rank == Rank::kHasItsTurn && coming + put > 0) break;
     if (victim.rank >= Rank::kHadItsTurn) {
       victim.client->admitted_ = false;
-      protect_pages(keep);
+      protect_pages(nullptr);
     }
     put += put_out(*victim.client, wanted - put);
   }
@@ -294,19 +323,21 @@ uint64_t Pager::reclaim(uint64_t pages, const Client& keep, bool last_resort) {
 
 uint64_t Pager::put_out(Client& victim, uint64_t pages) {
   const std::lock_guard lock(victim.mutex_);
+  // Dropped pages of a context that streams would be computed again one after the other, and dropped again.
+  const Unwritten unwritten = victim.streams_ ? Unwritten::kKeep : Unwritten::kDrop;
   std::vector<uint32_t> own;
   victim.table_.numbers(own);
   uint64_t put = 0;
   for (const uint32_t page : own) {
     if (put >= pages) break;
-    if (page != kNoPage && put_out_page(page)) ++put;
+    if (page != kNoPage && put_out_page(page, unwritten)) ++put;
   }
   departures_ += put;
-  if (put > 0) victim.admitted_ = false;
+  if (put > 0) victim.admitted_ = false, victim.refills_ = victim.streams_;
   return put;
 }
 
-bool Pager::put_out_page(uint32_t page) {
+bool Pager::put_out_page(uint32_t page, Unwritten unwritten) {
   if (protected_[page] == round_) return false;
   if (const auto at = moving_.find(page); at != moving_.end()) {
     Move& move = *at->second;
@@ -317,8 +348,9 @@ bool Pager::put_out_page(uint32_t page) {
   }
   const PagePlace place = pool_.place(page);
   if (!is_resident(place)) return false;
-  const bool writable = swap_ != nullptr && io_errors_.load(std::memory_order_relaxed) < kWriteErrorsMax;
+  const bool writable = swap_ != nullptr && write_errors_ < kWriteErrorsMax;
   const uint32_t slot = writable ? pool_.take_place(PagePlace::kSwap) : FramePool::kNowhere;
+  if (slot == FramePool::kNowhere && unwritten == Unwritten::kKeep) return false;
   if (slot == FramePool::kNowhere) {
     const uint32_t left = pool_.move(page, pool_.take_place(PagePlace::kLost));
     if (left == FramePool::kNowhere) return false;

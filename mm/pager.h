@@ -1,13 +1,15 @@
 // Pager: whose pages are in memory. A context takes part in passes while it is admitted: all its pages are
 // resident and none leaves. When frames run out, pages of others go to the swap file, or without one are
 // dropped, to be computed again: idle contexts first, then those that wait for their turn, then those that
-// have had it (docs/decisions/paging.md).
+// have had it (docs/decisions/paging.md). A context that is larger than the memory is admitted without all of
+// its pages, and streams: a pass of it reads those on disk layer by layer (mm/page_stream.h).
 //
 // Ownership: the kernel owns it; a Client belongs to the owner of its page table and goes before it. Threads:
 // all but Client's own methods and stats() on the one thread that forms passes; completions of the IO may
 // come on any. Order: admit → (revive → begin_pass → end_pass →)* begin_pass → end_pass, again and again;
-// leave. Lifetime: the swap file's IO is over before the pager goes. Units: pages; nanoseconds of Env.
-// Errors: none; what could not be read is lost, and computed again.
+// leave. A context that streams calls open_stream() and attach_stream() before each begin_pass(). Lifetime:
+// the swap file's IO is over before the pager goes. Units: pages; nanoseconds of Env. Errors: none; what
+// could not be read is lost, and computed again.
 #pragma once
 
 #include <atomic>
@@ -19,6 +21,7 @@
 
 #include "kernel/base/env.h"
 #include "mm/frame_pool.h"
+#include "mm/page_stream.h"
 #include "mm/page_table.h"
 #include "mm/prefix_tree.h"
 #include "mm/swap.h"
@@ -30,6 +33,7 @@ struct PagerStats {
   uint64_t faults = 0;                       // admissions that found a page missing
   uint64_t dropped = 0, recomputed = 0;      // pages
   uint64_t retiered = 0;                     // pages
+  uint64_t streamed = 0;                     // pages that passes read from disk, those of all passes added
   uint64_t io_errors = 0;                    // writes and reads that failed, or came back changed
 };
 
@@ -75,7 +79,12 @@ class Pager {
     std::atomic<bool> in_pass_{false};
     std::atomic<Nanos> expected_wait_{0};
     std::atomic<int> niceness_{0};
+    // Of the thread that forms passes, and of the pass.
+    std::unique_ptr<PageStream> stream_;
+    PageStream::Outcome outcome_ = PageStream::Outcome::kRead;
     // Of the thread that forms passes.
+    bool streams_ = false;  // larger than memory
+    bool refills_ = false;  // it streams, and others took frames from it
     bool admitted_ = false;
     bool idle_ = true;
     uint64_t departures_ = 0;  // of the pager, when this client left
@@ -89,9 +98,10 @@ class Pager {
 
   enum class Admission : uint8_t {
     kAdmitted,
-    kWait,   // for the disk, for a frame, or for its turn
-    kLost,   // all is there but pages that have to be computed again: revive()
-    kStuck,  // it waits, and nothing is under way that could end the wait
+    kWait,      // for the disk, for a frame, or for its turn
+    kLost,      // all is there but pages that have to be computed again: revive()
+    kStuck,     // it waits, and nothing is under way that could end the wait
+    kTooLarge,  // for the memory by itself, and there is no disk to stream from
   };
   // `last_resort`: nothing else can run, so nobody's turn is respected.
   Admission admit(Client& client, bool last_resort);
@@ -99,11 +109,24 @@ class Pager {
   // many, and in `first` the first's place in the table.
   uint32_t revive(Client& client, uint32_t n, uint32_t& first);
   void revived(Client& client, bool computed);  // after that pass
-  // An admitted context needs n frames more than there are. As admit().
+  // An admitted context needs n frames more than there are, and if it streams those that it borrows. As
+  // admit().
   Admission make_room(Client& client, uint32_t n, bool last_resort);
+  bool streams(const Client& client) const noexcept { return client.streams_; }
+  // How many pages a pass may add: of a context that streams so few that they and the borrowed frames fit in
+  // memory beside others'.
+  uint32_t most_new_pages(const Client& client) const noexcept;
+  // Borrows the frames through which the next pass of a context that streams reads. False: there are too few,
+  // or another stream is in that pass.
+  bool open_stream(Client& client);
+  // view: of the table's first pages, and of the coming pass. Null where it does not stream.
+  PageStream* attach_stream(Client& client, std::span<KvSpan> view);
+  // Did the last pass see all of its pages? If some are lost they will be computed again.
+  PageStream::Outcome outcome(const Client& client) const noexcept { return client.outcome_; }
   void begin_pass(Client& client) noexcept;
-  void end_pass(Client& client) noexcept;  // from any thread of the pass
-  void leave(Client& client);              // the context is idle from now on
+  void end_pass(Client& client) noexcept;              // from any thread of the pass
+  void leave(Client& client);                          // the context is idle from now on
+  Nanos left_at() const noexcept { return left_at_; }  // when one did last, and may give frames back
   // Encodes a page of an admitted context anew. False: not now.
   bool retier(uint32_t page, KvTier tier);
 
@@ -127,11 +150,19 @@ class Pager {
   void finish(Move& move);
   Missing look(const Client& client, bool claim);
   Admission bring_in(Client& client, bool last_resort);
+  Admission settle(Client& client, bool last_resort);
+  uint32_t refill(Client& client, uint32_t swapped);
+  bool larger_than_memory(const Client& client, uint32_t more);
+  Admission make_room_to_stream(Client& client, uint32_t n, bool last_resort);
+  uint64_t put_out_own(Client& client, uint64_t pages);
+  void close_stream(Client& client) noexcept;
+  PageStream::Lost tell_lost();
   bool start_reading(uint32_t page);
   uint64_t reclaim(uint64_t pages, const Client& keep, bool last_resort);
   uint64_t put_out(Client& victim, uint64_t pages);
-  bool put_out_page(uint32_t page);
-  void protect_pages(const Client& keep);
+  enum class Unwritten : uint8_t { kDrop, kKeep };  // what becomes of a page that no slot is free for
+  bool put_out_page(uint32_t page, Unwritten unwritten);
+  void protect_pages(const Client* yields);
   std::vector<Victim> victims(const Client& keep, bool last_resort);
   Rank rank(const Client& client, Nanos now) const;
 
@@ -146,7 +177,9 @@ class Pager {
       nullptr;  // the one that is brought in: two at a time could each hold half of the memory
   std::unordered_map<uint32_t, std::shared_ptr<Move>> moving_;  // by page
   uint32_t going_out_ = 0;                                      // of them, those whose frames will come free
-  std::vector<uint32_t> protected_;                             // by page: the round in which it must stay
+  uint32_t write_errors_ = 0;
+  Nanos left_at_ = 0;
+  std::vector<uint32_t> protected_;  // by page: the round in which it must stay
   uint32_t round_ = 0;
   uint64_t departures_ = 0;        // pages that were put out: an idle client may share them with the victim
   std::vector<uint32_t> retired_;  // places that a pass may still read
@@ -154,10 +187,11 @@ class Pager {
   std::vector<uint32_t> pages_;
 
   struct Inbox;
-  std::shared_ptr<Inbox> inbox_;  // of finished moves
+  std::shared_ptr<Inbox> inbox_;        // of finished moves
+  std::atomic<bool> streaming_{false};  // a stream is in the coming pass, or in the one that runs
   std::atomic<uint32_t> in_pass_{0};
   std::atomic<uint64_t> swapped_out_{0}, swapped_in_{0}, faults_{0}, dropped_{0}, recomputed_{0},
-      retiered_{0}, io_errors_{0};
+      retiered_{0}, streamed_{0}, io_errors_{0};
 };
 
 }  // namespace phios

@@ -1,6 +1,6 @@
 // SwapFile: pages on disk for as long as the kernel lives. Slots of one size in a file without a name; the
-// tier and the checksum (XXH3) of each stay in memory, so that what a file system gives back is known to be
-// what it was given.
+// tier of each and the checksums of its layers (XXH3) stay in memory, so that what a file system gives back,
+// a page or one layer of it, is known to be what it was given.
 //
 // Ownership: owns the file; slots are numbers of FramePool's (PagePlace::kSwap). Threads: write(), read() by
 // any, at once, never two of one slot; completions on a thread of the IO, exactly once. The buffer stays the
@@ -35,26 +35,31 @@ class SwapFile {
  public:
   using Done = std::function<void(Status)>;
 
-  static Result<std::unique_ptr<SwapFile>> create(const std::string& directory, size_t slot_bytes,
-                                                  uint32_t slots, SwapIo& io);
+  static Result<std::unique_ptr<SwapFile>> create(const std::string& directory, KvShape shape, uint32_t slots,
+                                                  SwapIo& io);
   ~SwapFile();
   SwapFile(const SwapFile&) = delete;
   SwapFile& operator=(const SwapFile&) = delete;
 
   void write(uint32_t slot, KvTier tier, std::span<const std::byte> page, Done done);
-  KvTier tier(uint32_t slot) const { return slots_[slot].tier; }   // of the page that was written there
+  KvTier tier(uint32_t slot) const { return tiers_[slot]; }        // of the page that was written there
   void read(uint32_t slot, std::span<std::byte> page, Done done);  // as many bytes as were written
+  // The keys and values of one layer: layer_bytes(tier(slot)) bytes.
+  void read_layer(uint32_t slot, uint32_t layer, std::span<std::byte> bytes, Done done);
 
  private:
-  struct Slot {
-    uint64_t sum;
-    KvTier tier;
-  };
-  SwapFile(int fd, size_t slot_bytes, Reserved<Slot> slots, SwapIo& io);
+  SwapFile(int fd, KvShape shape, Reserved<KvTier> tiers, Reserved<uint64_t> sums, SwapIo& io);
+  uint32_t sums_of_page() const {
+    return shape_.n_layers + 1;
+  }  // the last is of what stands behind the layers
+  void read_checked(int64_t at, std::span<std::byte> bytes, uint32_t slot,
+                    std::function<bool()> is_as_written, Done done);
 
   const int fd_;
+  const KvShape shape_;
   const size_t slot_bytes_;
-  Reserved<Slot> slots_;
+  Reserved<KvTier> tiers_;   // [slot]
+  Reserved<uint64_t> sums_;  // [slot][layer, rest]
   SwapIo& io_;
 };
 

@@ -131,6 +131,7 @@ nlohmann::json System::Parts::pages_json() const {
   pages["dropped"] = s.dropped;
   pages["recomputed"] = s.recomputed;
   pages["retiered"] = s.retiered;
+  pages["streamed"] = s.streamed;
   pages["io_errors"] = s.io_errors;
   return pages;
 }
@@ -163,7 +164,7 @@ Result<std::unique_ptr<System>> System::open(const Config& config, const SwapFil
   p.prefixes = std::make_unique<PrefixTree>(*p.frames);
   if (swap_filter) p.swap_filter = swap_filter(p.disk);
   SwapIo& swap_io = p.swap_filter ? *p.swap_filter : p.disk;
-  if (slots > 0) p.swap = TRY(SwapFile::create(home, kv.frame_bytes(), slots, swap_io));
+  if (slots > 0) p.swap = TRY(SwapFile::create(home, kv, slots, swap_io));
   p.pager = std::make_unique<Pager>(*p.env, *p.frames, *p.prefixes, p.swap.get());
   p.masks = std::make_unique<MaskTables>(p.vocabulary);
 

@@ -144,28 +144,38 @@ Status Decoder::charge_frames(uint32_t pages) {
 }
 
 Pager::Admission Decoder::make_room(uint32_t positions, bool last_resort) noexcept {
-  if (context_.pages().append(positions)) return Pager::Admission::kAdmitted;
+  const bool streams = services_.pager.streams(client_);
+  if (!streams && context_.pages().append(positions)) return Pager::Admission::kAdmitted;
   const uint32_t used = context_.computed() % PHI_PAGE_TOKENS;
   // The page that is begun counts too: it may be shared, and then has to be copied.
   const uint32_t pages = (used + positions + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS;
   const Pager::Admission room = services_.pager.make_room(client_, pages, last_resort);
-  if (room != Pager::Admission::kAdmitted || context_.pages().append(positions)) return room;
-  return Pager::Admission::kWait;  // someone else was quicker
+  if (room != Pager::Admission::kAdmitted) return room;
+  const uint32_t first = context_.computed();
+  if (context_.pages().append(positions)) {
+    if (!services_.pager.streams(client_) || services_.pager.open_stream(client_)) return room;
+    context_.pages().truncate(first);
+  }
+  return Pager::Admission::kWait;  // someone else was quicker, or streams in this pass
 }
 
 Sequence::Next Decoder::wait_for_frames(Pager::Admission admission, bool last_resort) noexcept {
-  if (admission != Pager::Admission::kStuck) {
+  const bool too_large = admission == Pager::Admission::kTooLarge;
+  if (!too_large && admission != Pager::Admission::kStuck) {
     waits_for_frames_since_ = 0;
     return Next::kWait;
   }
   const Nanos now = services_.env.now();
   if (waits_for_frames_since_ == 0) waits_for_frames_since_ = now;
-  const bool gave_up = last_resort && now - waits_for_frames_since_ > kFrameWaitMax;
+  // Of several that wait for one another one gives up, and the others wait for its frames.
+  waits_for_frames_since_ = std::max(waits_for_frames_since_, services_.pager.left_at());
+  const bool gave_up = too_large || (last_resort && now - waits_for_frames_since_ > kFrameWaitMax);
   if (out_of_frames_ == OutOfFrames::kWait && !gave_up) return Next::kWait;
-  return fail_with(
-      {ErrorCode::ELIMIT_, fmt::format("frames: all {} of the pool are in use; give the kernel more memory "
-                                       "(--kv-bytes), or choose a policy that compresses (--kv)",
-                                       services_.frames.capacity())});
+  return fail_with({ErrorCode::ELIMIT_,
+                    fmt::format("frames: all {} of the pool are in use; give the kernel more memory "
+                                "(--kv-bytes) or a larger swap file (--swap-bytes), or choose a policy that "
+                                "compresses (--kv)",
+                                services_.frames.capacity())});
 }
 
 // Tokens from position `first` on, and the pages that they see.
@@ -177,7 +187,9 @@ void Decoder::fill(PassItem& item, std::span<const Token> tokens, uint32_t first
   item.tokens = tokens;
   item.first_pos = first;
   item.kv = view_;
-  item.attend_pages = policy_.get()->attend_pages();
+  item.stream = services_.pager.attach_stream(client_, view_);
+  // Of pages on disk no bounds are at hand to choose by: all are read.
+  item.attend_pages = item.stream ? 0 : policy_.get()->attend_pages();
   if (!recomputing_) item.masses = policy_.masses(pages);
   context_.counts().forwarded += in_pass_;
   services_.pager.begin_pass(client_);
@@ -188,8 +200,13 @@ Sequence::Next Decoder::recompute_lost(uint32_t room, bool last_resort, PassItem
   recomputing_ = true;
   if (room < PHI_PAGE_TOKENS) return Next::kWait;  // asks for more next time: waiting()
   uint32_t page = 0;
-  const uint32_t pages = services_.pager.revive(client_, room / PHI_PAGE_TOKENS, page);
+  const uint32_t most = std::min(room / PHI_PAGE_TOKENS, services_.pager.most_new_pages(client_));
+  const uint32_t pages = services_.pager.revive(client_, most, page);
   if (pages == 0) return wait_for_frames(services_.pager.make_room(client_, 1, last_resort), last_resort);
+  if (services_.pager.streams(client_) && !services_.pager.open_stream(client_)) {
+    services_.pager.revived(client_, false);
+    return wait_for_frames(services_.pager.make_room(client_, pages, last_resort), last_resort);
+  }
   const uint32_t first = page * PHI_PAGE_TOKENS;
   const uint32_t n = std::min(pages * PHI_PAGE_TOKENS, context_.computed() - first);
   fill(item, std::span(context_.tokens()).subspan(first, n), first, page + pages);
@@ -218,6 +235,7 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
   if (admission != Pager::Admission::kAdmitted) return wait_for_frames(admission, last_resort);
   recomputing_ = false;
   policy_.apply(context_, services_.pager, services_.vocabulary);
+  room = std::min(room, services_.pager.most_new_pages(client_) * PHI_PAGE_TOKENS);
   const uint32_t n = std::min(all, room);
   guessed_ = n == all ? guess(room - n) : 0;
   if (guessed_ == 0) {
@@ -250,7 +268,11 @@ uint32_t Decoder::guess(uint32_t most) noexcept {
   guessed_text_.assign(waiting.begin(), waiting.end());
   guess_next(context_.tokens(), most, guessed_text_);
   const size_t guesses = guessed_text_.size() - waiting.size();
-  if (guesses == 0 || !context_.pages().append(static_cast<uint32_t>(guessed_text_.size()))) return 0;
+  const auto positions = static_cast<uint32_t>(guessed_text_.size());
+  if (guesses == 0 ||
+      (services_.pager.streams(client_) ? make_room(positions, false) != Pager::Admission::kAdmitted
+                                        : !context_.pages().append(positions)))
+    return 0;
   context_.counts().guessed += guesses;
   verified_ = 0;
   verdict_ = Next::kRun;
@@ -303,8 +325,29 @@ Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexc
   return verdict_;
 }
 
+// The last pass did not see all of its pages: what it computed is void. Those pages are computed anew, or
+// read once more; then it is its turn again.
+Sequence::Next Decoder::redo_pass() noexcept {
+  if (services_.pager.outcome(client_) == PageStream::Outcome::kStalled || ++redone_ > kRedoneMax) {
+    return fail_with({ErrorCode::EIO_,
+                      "pages: the swap file does not give back what a context larger than memory needs; give "
+                      "the kernel more memory (--kv-bytes), or look after the disk of its home"});
+  }
+  if (std::exchange(revives_, false)) {
+    services_.pager.revived(client_, false);
+  } else if (std::exchange(guessed_, 0) > 0) {
+    context_.keep_computed(context_.computed() - in_pass_);
+  } else {
+    context_.recompute_from(context_.computed() - in_pass_);
+  }
+  return Next::kRun;
+}
+
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
   services_.pager.end_pass(client_);
+  if (services_.pager.outcome(client_) != PageStream::Outcome::kRead)
+    return position + 1 == in_pass_ ? redo_pass() : Next::kRun;
+  redone_ = 0;
   const uint32_t next = context_.computed() - in_pass_ + position + 1;
   if (mode_ == Mode::kDecode) {
     const Next verdict = guessed_ > 0 ? verify(position, logits) : decide(next, logits);
@@ -321,6 +364,8 @@ Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) no
 
 Sequence::Next Decoder::on_computed() noexcept {
   services_.pager.end_pass(client_);
+  if (services_.pager.outcome(client_) != PageStream::Outcome::kRead) return redo_pass();
+  redone_ = 0;
   if (std::exchange(revives_, false)) {
     services_.pager.revived(client_, true);
     return Next::kRun;

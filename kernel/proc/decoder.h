@@ -68,6 +68,7 @@ class Decoder final : public Sequence {
 
   static constexpr Nanos kFrameWaitMax =
       2 * kSecond;  // how long a decoder waits for frames while nothing can bring any
+  static constexpr uint32_t kRedoneMax = 16;  // passes in a row that the disk fails
 
   Decoder(DecodeServices& services, std::shared_ptr<Budget> budget, Pid pid);
   ~Decoder() override;
@@ -134,6 +135,7 @@ class Decoder final : public Sequence {
   Next verify(uint32_t position, std::span<float> logits) noexcept;
   uint32_t guess(uint32_t most) noexcept;
   Next take(Token token) noexcept;
+  Next redo_pass() noexcept;
   Next wait_for_frames(Pager::Admission admission, bool last_resort) noexcept;
   Pager::Admission make_room(uint32_t positions, bool last_resort) noexcept;
   Next recompute_lost(uint32_t room, bool last_resort, PassItem& item) noexcept;
@@ -169,6 +171,7 @@ class Decoder final : public Sequence {
   uint32_t share_until_ = 0;
   uint32_t score_from_ = 0;
   uint32_t in_pass_ = 0;       // positions of the present pass
+  uint32_t redone_ = 0;        // passes since the last that saw all of its pages
   uint32_t guessed_ = 0;       // of them, at the end
   uint32_t verified_ = 0;      // the last of them that is right so far
   Next verdict_ = Next::kRun;  // of the present pass with guesses

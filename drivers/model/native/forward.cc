@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "mm/page_stream.h"
+
 namespace phios {
 
 namespace {
@@ -163,6 +165,8 @@ void Forward::layer(uint32_t index) {
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
   each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
   attention_of(index).complete(index, pool_);
+  for (const PassItem& item : items_)
+    if (item.stream) item.stream->enter(index);
   if (wants_mass_ && mass_.looks_at(index))
     mass_.add(index, items_, q_, rule(c_.local(index)), wide_ ? &pool_ : nullptr);
   if (index + 1 == c_.n_layers) {
@@ -170,6 +174,8 @@ void Forward::layer(uint32_t index) {
     plan_attention();
   }
   attention_of(index).run(index, q_, att_, pool_);
+  for (const PassItem& item : items_)
+    if (item.stream) item.stream->leave(index);
   add_product(l.o, att_, l.o_bias, l.attn_post_norm);
   feed_forward(l);
 }

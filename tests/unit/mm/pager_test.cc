@@ -71,7 +71,8 @@ struct Owner {
   Owner(Pager& pager, FramePool& pool, uint32_t id) : number(id), table(pool), client(pager, table) {}
   std::byte pattern(uint32_t page) const { return static_cast<std::byte>(number * 31 + page * 7 + 1); }
   void fill(uint32_t page) {
-    std::memset(table.pool().data(table.page(page)), static_cast<int>(pattern(page)), kShape.frame_bytes());
+    std::memset(table.pool().data(table.page(page)), static_cast<int>(pattern(page)),
+                table.pool().shape().frame_bytes());
   }
   void check() const {
     for (uint32_t page = 0; page < table.pages(); ++page) {
@@ -88,10 +89,10 @@ struct Owner {
 
 class PagerTest : public testing::Test {
  protected:
-  void open(uint32_t frames, uint32_t slots) {
-    pool_ = std::move(*FramePool::create(kShape, frames, slots));
+  void open(uint32_t frames, uint32_t slots, KvShape shape = kShape) {
+    pool_ = std::move(*FramePool::create(shape, frames, slots));
     prefixes_ = std::make_unique<PrefixTree>(*pool_);
-    if (slots > 0) swap_ = std::move(*SwapFile::create(testing::TempDir(), kShape.frame_bytes(), slots, io_));
+    if (slots > 0) swap_ = std::move(*SwapFile::create(testing::TempDir(), shape, slots, io_));
     pager_ = std::make_unique<Pager>(env_, *pool_, *prefixes_, swap_.get());
   }
   // One turn in the batch: true when the context was computed one page further.
@@ -109,19 +110,47 @@ class PagerTest : public testing::Test {
       }
       case Pager::Admission::kWait:
       case Pager::Admission::kStuck:
+      case Pager::Admission::kTooLarge:
         return false;
       case Pager::Admission::kAdmitted:
         break;
     }
-    if (!owner.table.append(PHI_PAGE_TOKENS)) {
-      (void)pager_->make_room(owner.client, 1, last_resort);
+    if (pager_->streams(owner.client) || !owner.table.append(PHI_PAGE_TOKENS)) {
+      if (pager_->make_room(owner.client, 1, last_resort) != Pager::Admission::kAdmitted) return false;
       if (!owner.table.append(PHI_PAGE_TOKENS)) return false;
     }
+    if (pager_->streams(owner.client)) return stream(owner);
     pager_->begin_pass(owner.client);
     owner.fill(owner.table.pages() - 1);
     owner.check();
     pager_->end_pass(owner.client);
     return true;
+  }
+  // A pass of a context that is larger than the memory: it sees its pages layer by layer.
+  bool stream(Owner& owner) {
+    if (!pager_->open_stream(owner.client)) {
+      owner.table.truncate(owner.table.positions() - PHI_PAGE_TOKENS);
+      return false;
+    }
+    std::vector<KvSpan> view;
+    owner.table.view(view);
+    PageStream* stream = pager_->attach_stream(owner.client, view);
+    pager_->begin_pass(owner.client);
+    io_.run();
+    const uint32_t written = owner.table.pages() - 1;
+    owner.fill(written);
+    for (uint32_t layer = 0; layer < pool_->shape().n_layers; ++layer) {
+      stream->enter(layer);
+      const size_t at = pool_->shape().key_offset(KvTier::kF16, layer, 0);
+      for (uint32_t page = 0; page < written && stream->outcome() == PageStream::Outcome::kRead; ++page)
+        EXPECT_EQ(view[page].frame[at], owner.pattern(page)) << "page " << page << ", layer " << layer;
+      stream->leave(layer);
+      io_.run();
+    }
+    pager_->end_pass(owner.client);
+    if (pager_->outcome(owner.client) == PageStream::Outcome::kRead) return true;
+    owner.table.truncate(written * PHI_PAGE_TOKENS);
+    return false;
   }
   // 64 contexts grow to 16 pages each, as a batcher would have them do; then they go.
   void run_all() {
@@ -253,7 +282,8 @@ TEST_F(PagerTest, SharedPagesOfARunningContextStay) {
   }
   ASSERT_TRUE(turn(child, false));
   pager_->leave(parent.client);
-  for (int i = 0; i < 15; ++i) ASSERT_TRUE(turn(child, false));
+  for (int i = 0; i < 14; ++i) ASSERT_TRUE(turn(child, false));
+  const FrameRef saved = *pool_->allocate();  // of nobody who could be put out
   EXPECT_EQ(pager_->make_room(child.client, 1, true), Pager::Admission::kStuck);
   child.check();
 }
@@ -321,6 +351,91 @@ TEST_F(PagerTest, ColdPagesGoToDiskAndBackAsTheyAre) {
   for (int i = 0; i < 40 && pager_->admit(cold.client, false) != Pager::Admission::kAdmitted; ++i) io_.run();
   ASSERT_EQ(pool_->place(cold.table.page(3)), PagePlace::kInt8);
   EXPECT_EQ(0, std::memcmp(pool_->data(cold.table.page(3)), before.data(), bytes));
+}
+
+constexpr KvShape kDeepShape{8, 1, 16};
+
+TEST_F(PagerTest, AContextLargerThanTheMemoryStreamsItsPages) {
+  open(16, 64, kDeepShape);
+  Owner large(*pager_, *pool_, 1);
+  for (int i = 0; i < 400 && large.table.pages() < 64; ++i) {
+    if (!turn(large, true)) io_.run();
+  }
+  ASSERT_EQ(large.table.pages(), 64u);
+  EXPECT_TRUE(pager_->streams(large.client));
+  EXPECT_GT(pager_->stats().streamed, 1000u);
+  EXPECT_EQ(pager_->stats().swapped_in, 0u) << "what went out is read in passes alone";
+  EXPECT_EQ(pager_->stats().dropped, 0u);
+  EXPECT_EQ(pool_->count(PagePlace::kSwap) + pool_->count(PagePlace::kF16), 64u);
+  {
+    const Pager::Client::Change change(large.client);
+    large.table.truncate(8 * PHI_PAGE_TOKENS);
+  }
+  for (int i = 0; i < 10 && pager_->streams(large.client); ++i) {
+    (void)turn(large, true);
+    io_.run();
+  }
+  EXPECT_EQ(pager_->admit(large.client, true), Pager::Admission::kAdmitted);
+}
+
+TEST_F(PagerTest, LargeAndSmallContextsFinishSideBySide) {
+  open(24, 256, kDeepShape);
+  std::vector<std::unique_ptr<Owner>> owners;
+  for (uint32_t i = 0; i < 4; ++i) owners.push_back(std::make_unique<Owner>(*pager_, *pool_, i));
+  const uint32_t wanted[] = {60, 10, 50, 12};
+  size_t finished = 0;
+  for (int pass = 0; finished < owners.size(); ++pass) {
+    ASSERT_LT(pass, 20'000) << finished << " finished";
+    bool anyone = false;
+    for (const bool last_resort : {false, true}) {
+      for (size_t i = 0; i < owners.size() && !anyone; ++i) {
+        if (!owners[i] || !turn(*owners[i], last_resort)) continue;
+        anyone = true;
+        if (owners[i]->table.pages() < wanted[i]) continue;
+        pager_->leave(owners[i]->client);
+        owners[i].reset();
+        ++finished;
+      }
+      if (anyone) break;
+    }
+    io_.run(5);
+  }
+  EXPECT_GT(pager_->stats().streamed, 0u);
+  EXPECT_EQ(pager_->stats().dropped, 0u);
+  io_.run();
+  Owner last(*pager_, *pool_, 1);
+  EXPECT_EQ(pager_->admit(last.client, false), Pager::Admission::kAdmitted);
+  EXPECT_EQ(pool_->free_frames(), 24u);
+}
+
+TEST_F(PagerTest, PagesThatAStreamCannotReadAreComputedAgain) {
+  open(16, 64, kDeepShape);
+  io_.fault_each = 1501;
+  Owner large(*pager_, *pool_, 1);
+  for (int i = 0; i < 2000 && large.table.pages() < 48; ++i) {
+    if (!turn(large, true)) io_.run();
+  }
+  EXPECT_EQ(large.table.pages(), 48u);
+  EXPECT_GT(pager_->stats().io_errors, 1u);
+  EXPECT_EQ(pager_->stats().recomputed, pager_->stats().dropped);
+}
+
+TEST_F(PagerTest, WithoutASwapFileALargeContextIsToldAtOnce) {
+  open(16, 0, kDeepShape);
+  Owner large(*pager_, *pool_, 1);
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(turn(large, false));
+  EXPECT_EQ(pager_->make_room(large.client, 1, false), Pager::Admission::kTooLarge);
+}
+
+TEST_F(PagerTest, WhereNoSlotIsFreeALargeContextIsStuck) {
+  open(16, 8, kDeepShape);
+  Owner large(*pager_, *pool_, 1);
+  for (int i = 0; i < 100; ++i) {
+    if (!turn(large, true)) io_.run();
+  }
+  EXPECT_LT(large.table.pages(), 24u);
+  EXPECT_EQ(pager_->make_room(large.client, 1, true), Pager::Admission::kStuck);
+  EXPECT_EQ(pager_->stats().dropped, 0u);
 }
 
 }  // namespace

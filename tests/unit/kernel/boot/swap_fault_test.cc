@@ -1,5 +1,5 @@
-// A running kernel whose disk fails: processes whose contexts are several times the memory write what they
-// write with room for all, whatever the swap file does to their pages.
+// A running kernel whose disk fails: processes whose contexts are several times the memory, together or each
+// by itself, write what they write with room for all, whatever the swap file does to their pages.
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -18,13 +18,24 @@
 namespace phios {
 namespace {
 
-constexpr int kProcesses = 12, kTextBytes = 224, kWritten = 512;
-constexpr uint64_t kFramesEach = 16;  // 256 tokens
+constexpr int kWritten = 512;
 constexpr int kAttempts = 10;
 
-// What the disk does wrong, by a seed: so many of a hundred transfers.
+// Processes, and the text that each begins with: a token is a byte.
+struct Load {
+  int processes, text_bytes;
+  // The two answers and what is appended between them included.
+  constexpr uint64_t frames() const {
+    return static_cast<uint64_t>(processes * (text_bytes / PHI_PAGE_TOKENS + 2));
+  }
+};
+constexpr Load kMany{12, 224};
+constexpr Load kLarge{2, 1500};
+constexpr uint64_t kLargeMemory = kLarge.frames() / 8;  // a fourth of what each takes by itself
+
+// What the disk does wrong, by a seed: so many of ten thousand transfers.
 struct Faults {
-  int percent = 0;
+  int rate = 0;
   bool reads = true, writes = false;
   uint64_t seed = 0;
 };
@@ -68,12 +79,13 @@ class FaultyIo final : public SwapIo {
   }
 
  private:
+  static constexpr uint64_t kTransfers = 10'000;
   enum Fault { kError, kShort, kFlip, kNone };
   Fault draw() {
     const uint64_t bits = derive_seed(faults_.seed, n_.fetch_add(1));
-    if (static_cast<int>(bits % 100) >= faults_.percent) return kNone;
+    if (static_cast<int>(bits % kTransfers) >= faults_.rate) return kNone;
     injected_.fetch_add(1);
-    return static_cast<Fault>(bits / 100 % 3);
+    return static_cast<Fault>(bits / kTransfers % 3);
   }
 
   SwapIo& below_;
@@ -84,15 +96,16 @@ class FaultyIo final : public SwapIo {
 
 // Appends a text of its own, lets the model go on, twice.
 int writer(phi_proc* self, void*) {
-  char number[16], out[2][kWritten];
+  char number[16], bytes[16], out[2][kWritten];
   size_t len = 0;
-  const phi_arg name[] = {{"1"}};
-  if (phi_syscall(self, PHI_SYS_mem_read, name, 1, PHI_FOREVER, number, sizeof number, &len) != PHI_OK)
+  const phi_arg name[] = {{"1"}}, size[] = {{"2"}};
+  if (phi_syscall(self, PHI_SYS_mem_read, name, 1, PHI_FOREVER, number, sizeof number, &len) != PHI_OK ||
+      phi_syscall(self, PHI_SYS_mem_read, size, 1, PHI_FOREVER, bytes, sizeof bytes, &len) != PHI_OK)
     return PHI_ENOENT_;
   const auto seed = static_cast<unsigned>(std::atoi(number));
+  const auto length = static_cast<unsigned>(std::atoi(bytes));
   std::string text;
-  for (unsigned i = 0; i < kTextBytes; ++i)
-    text += static_cast<char>('a' + (seed * 31 + i * i * 7 + i / 3) % 26);
+  for (unsigned i = 0; i < length; ++i) text += static_cast<char>('a' + (seed * 31 + i * i * 7 + i / 3) % 26);
   for (int turn = 0; turn < 2; ++turn) {
     const phi_arg append[] = {{turn == 0 ? text.c_str() : "\nMore:"}, {nullptr}, {nullptr}};
     const phi_arg generate[] = {{"12"}, {"0"}};
@@ -111,7 +124,7 @@ struct Outcomes {
   int injected = 0;
 };
 
-Outcomes run(uint64_t frames, const Faults& faults) {
+Outcomes run(const Load& load, uint64_t frames, const Faults& faults, uint64_t swap_frames) {
   const TempDir home;
   Outcomes out;
   std::atomic<int> injected{0};
@@ -122,6 +135,7 @@ Outcomes run(uint64_t frames, const Faults& faults) {
   config.kv_bytes = 1;  // of one frame, to learn how large it is
   const auto frame_bytes = (*open_model("random", 1))->info().kv.frame_bytes();
   config.kv_bytes = frames * frame_bytes;
+  config.swap_bytes = swap_frames * frame_bytes;
   auto system = System::open(
       config, [&](SwapIo& below) { return std::make_unique<FaultyIo>(below, faults, injected); });
   EXPECT_TRUE(system) << (system ? "" : system.error().message);
@@ -130,14 +144,14 @@ Outcomes run(uint64_t frames, const Faults& faults) {
   handle.system = system->get();
   phi_proc* parent = nullptr;
   EXPECT_EQ(phi_proc_attach(&handle, "parent", &parent), PHI_OK);
-  std::vector<phi_pid> pids(kProcesses);
-  for (int i = 0; i < kProcesses; ++i) {
-    const std::string number = std::to_string(i);
-    const char* args[] = {number.c_str()};
+  std::vector<phi_pid> pids(static_cast<size_t>(load.processes));
+  for (int i = 0; i < load.processes; ++i) {
+    const std::string number = std::to_string(i), bytes = std::to_string(load.text_bytes);
+    const char* args[] = {number.c_str(), bytes.c_str()};
     phi_spawn_options options{};
     options.entry = writer;
     options.args = args;
-    options.n_args = 1;
+    options.n_args = 2;
     EXPECT_EQ(phi_proc_start(parent, &options, &pids[static_cast<size_t>(i)]), PHI_OK);
   }
   for (const phi_pid pid : pids) {
@@ -156,33 +170,79 @@ Outcomes run(uint64_t frames, const Faults& faults) {
   return out;
 }
 
-const Outcomes& undisturbed() {
-  static const Outcomes once = run(2 * kProcesses * kFramesEach, {});
-  return once;
+const Outcomes& undisturbed(const Load& load) {
+  static const Outcomes many = run(kMany, 2 * kMany.frames(), {}, 0);
+  static const Outcomes large = run(kLarge, 2 * kLarge.frames(), {}, 0);
+  return load.processes == kMany.processes ? many : large;
 }
 
-class SwapFault : public testing::TestWithParam<Faults> {};
+void expect_the_same(const Outcomes& outcomes, const Load& load) {
+  ASSERT_EQ(outcomes.texts.size(), static_cast<size_t>(load.processes));
+  for (size_t i = 0; i < outcomes.texts.size(); ++i)
+    EXPECT_EQ(outcomes.texts[i], undisturbed(load).texts[i]) << "process " << i << ", pages: " << outcomes.pages;
+  EXPECT_EQ(undisturbed(load).pages["swapped_out"], 0);
+  EXPECT_NE(outcomes.texts[0], outcomes.texts[1]);
+}
+
+class SwapFault : public testing::TestWithParam<Faults> {
+ protected:
+  // How much is swapped depends on how the processes meet: again, until the faults have met pages.
+  void run_until_faults_meet_pages(const Load& load, uint64_t frames) {
+    for (int attempt = 0; attempt < kAttempts && (faulty.injected == 0 || faulty.pages["recomputed"] == 0);
+         ++attempt) {
+      faulty = run(load, frames, GetParam(), 2 * load.frames());
+      expect_the_same(faulty, load);
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(faulty.injected, 0);
+    EXPECT_GT(faulty.pages["recomputed"], 0);
+  }
+  Outcomes faulty;
+};
 
 TEST_P(SwapFault, EveryProcessWritesWhatItWritesWithRoomForAll) {
-  // How much is swapped depends on how the processes meet: again, until the faults have met pages.
-  Outcomes faulty;
-  for (int attempt = 0; attempt < kAttempts && (faulty.injected == 0 || faulty.pages["recomputed"] == 0);
-       ++attempt) {
-    faulty = run(kProcesses * kFramesEach / 4, GetParam());
-    ASSERT_EQ(faulty.texts.size(), size_t{kProcesses});
-    for (size_t i = 0; i < kProcesses; ++i)
-      EXPECT_EQ(faulty.texts[i], undisturbed().texts[i]) << "process " << i;
-  }
-  EXPECT_EQ(undisturbed().pages["swapped_out"], 0);
-  EXPECT_GT(faulty.injected, 0);
-  EXPECT_GT(faulty.pages["recomputed"], 0);
-  EXPECT_NE(faulty.texts[0], faulty.texts[1]);
+  run_until_faults_meet_pages(kMany, kMany.frames() / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SwapFault,
-                         testing::Values(Faults{20, true, false, 1}, Faults{20, true, false, 2},
-                                         Faults{60, true, false, 3}, Faults{50, false, true, 4},
-                                         Faults{100, false, true, 5}, Faults{10, true, true, 6}));
+                         testing::Values(Faults{2000, true, false, 1}, Faults{2000, true, false, 2},
+                                         Faults{6000, true, false, 3}, Faults{5000, false, true, 4},
+                                         Faults{10000, false, true, 5}, Faults{1000, true, true, 6}));
+
+TEST(LargeContext, WritesInAFourthOfItsMemoryWhatItWritesWithRoomForAll) {
+  const Outcomes outcomes = run(kLarge, kLargeMemory, {}, kLarge.frames());
+  expect_the_same(outcomes, kLarge);
+  EXPECT_GT(outcomes.pages["streamed"], 0);
+  EXPECT_EQ(outcomes.pages["recomputed"], 0);
+}
+
+TEST(LargeContext, WithoutASwapFileItEnds) {
+  const Outcomes outcomes = run(kLarge, kLargeMemory, {}, 0);
+  for (const std::string& text : outcomes.texts) EXPECT_NE(text.find("ELIMIT"), std::string::npos) << text;
+}
+
+TEST(LargeContext, WhereTheSwapFileIsTooSmallForAllSomeAreToldAndOthersWrite) {
+  const Outcomes outcomes = run(kLarge, kLargeMemory, {}, kLarge.frames() / 2);
+  size_t written = 0;
+  for (size_t i = 0; i < outcomes.texts.size(); ++i) {
+    if (outcomes.texts[i] == undisturbed(kLarge).texts[i]) {
+      ++written;
+    } else {
+      EXPECT_NE(outcomes.texts[i].find("ELIMIT"), std::string::npos) << outcomes.texts[i];
+    }
+  }
+  EXPECT_GE(written, 1u);
+}
+
+class LargeContextFault : public SwapFault {};
+
+TEST_P(LargeContextFault, IsComputedAgainWhereTheDiskFails) {
+  run_until_faults_meet_pages(kLarge, kLargeMemory);
+  EXPECT_GT(faulty.pages["streamed"], 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, LargeContextFault,
+                         testing::Values(Faults{3, true, false, 1}, Faults{3, true, false, 2}));
 
 }  // namespace
 }  // namespace phios
