@@ -17,6 +17,7 @@ struct Config {
   std::vector<std::string> program_path;
   uint32_t reactors = 0;  // 0: cores
   uint32_t threads = 0;   // model workers; 0: cores
+  uint32_t context_length = 0;  // longest that is wanted of the model; 0: as long as those of training
   uint64_t kv_bytes = 0;  // 0: by the model's shape
   static constexpr uint64_t kSwapByMemory = UINT64_MAX;
   uint64_t swap_bytes = kSwapByMemory;  // of the swap file; 0: none, pages are dropped and computed again

@@ -56,7 +56,8 @@ Result<int> info(const CommandContext& context) {
       return print_all(context, TRY(encoder_info(file)));
     files = file.n_shards();
   }
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, 1, context.config.context_length));
   const ModelInfo& m = model->info();
   return print_all(context, {{"name", m.name},
                              {"architecture", m.architecture},
@@ -195,7 +196,8 @@ Result<std::vector<Token>> prompt_tokens(const Tokenizer& tokenizer, const Gener
 }
 
 Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, context.config.threads, context.config.context_length));
   const Tokenizer& tokenizer = model->tokenizer();
   std::vector<Token> tokens = TRY(prompt_tokens(tokenizer, options));
   const size_t prompt = tokens.size();

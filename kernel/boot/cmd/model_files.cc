@@ -207,10 +207,11 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("--output-type", r->output_type, "of the output, if another");
   command->add_flag("--tied", r->tied, "the output is the embedding");
   command->add_flag("--words", r->words, "tokens beyond the bytes are words");
-  command->add_option("--rope-scaling", r->rope_scaling, "linear or yarn")
-      ->check(CLI::IsMember({"linear", "yarn"}));
+  command->add_option("--rope-scaling", r->rope_scaling, "linear, yarn or longrope (with --rope-factors)")
+      ->check(CLI::IsMember({"linear", "yarn", "longrope"}));
   command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
-  command->add_flag("--rope-factors", r->rope_factors, "a tensor of factors, as Llama 3.1 has one");
+  command->add_flag("--rope-factors", r->rope_factors,
+                    "a tensor of factors, as Llama 3.1 has one; of phi3 two");
   command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
   command->add_option("OUT", r->out, "the file")->required();
   command->callback(command_callback(context, [r] { return random(*r); }));
