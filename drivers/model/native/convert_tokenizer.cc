@@ -184,7 +184,7 @@ class TokenizerReader {
       score -= 1;
     }
     for (const auto& [text, id] : ids)  // nothing leads to it
-      if (!made[id] && utf8_length(text, 0) < text.size() && !parse_byte_token(text))
+      if (!made[id] && text.size() > 1 && utf8_length(text, 0) < text.size() && !parse_byte_token(text))
         vocab_.types[id] = static_cast<int64_t>(TokenType::kUnused);
     TRY(read_added());
     read_unknown();

@@ -38,6 +38,8 @@ TEST(ReadTokenizerJson, HostileFilesAreRefused) {
   EXPECT_THAT(refusal(head + R"("vocab":{}},"added_tokens":7})"), HasSubstr("added_tokens is no list"));
   EXPECT_THAT(refusal(head + R"("vocab":{},"merges":[]},"normalizer":{"type":"NFKC"}})"),
               HasSubstr("a normalizer of the type \"NFKC\""));
+  EXPECT_THAT(refusal(R"({"model":{"type":"BPE","byte_fallback":true,"vocab":{"":0},"merges":[]}})"),
+              HasSubstr("tokens[0]: the token is empty"));
   EXPECT_EQ(refusal(head + R"("vocab":{"a":1},"merges":[["a","b"],"c d"]}})"), "");
   const auto large = read_tokenizer_json(head + R"("vocab":{"a":1048576},"merges":[]}})", "t", 0);
   ASSERT_FALSE(large);
