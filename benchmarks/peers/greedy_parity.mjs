@@ -28,7 +28,7 @@ const {getLlama, LlamaLogLevel} = await import(pathToFileURL(entry));
 async function peerTokens(tokens) {
   const llama = await getLlama({gpu: false, build: "never", logLevel: LlamaLogLevel.error});
   const model = await llama.loadModel({modelPath});
-  const context = await model.createContext({contextSize: tokens.length + n + kMargin, threads: 1});
+  const context = await model.createContext({contextSize, threads: 1});
   const out = [];
   for await (const token of context.getSequence().evaluate(tokens, {temperature: 0, yieldEogToken: true})) {
     out.push(token);
@@ -38,11 +38,12 @@ async function peerTokens(tokens) {
 }
 
 const tokens = ask("tokenize", "--bos", prompt);
+const contextSize = tokens.length + n + kMargin;
 const scratch = mkdtempSync(path.join(tmpdir(), "parity-"));
 process.on("exit", () => rmSync(scratch, {recursive: true}));
 const logitsFile = path.join(scratch, "logits");
 const ours = ask("generate", "--prompt", prompt, "--n", String(n), "--temp", "0", "--ignore-end", "--threads", "1",
-  "--logits", logitsFile).tokens;
+  "--logits", logitsFile, "--context-length", String(contextSize)).tokens;
 const theirs = await peerTokens(tokens);
 const parted = ours.findIndex((token, i) => token !== theirs[i]);
 const same = parted < 0 ? Math.min(ours.length, theirs.length) : parted;

@@ -15,9 +15,10 @@ struct Config {
   std::string model;  // a file, or a name that open_model() knows; "" as "nano"
   std::string home;   // state
   std::vector<std::string> program_path;
-  uint32_t reactors = 0;  // 0: cores
-  uint32_t threads = 0;   // model workers; 0: cores
-  uint64_t kv_bytes = 0;  // 0: by the model's shape
+  uint32_t reactors = 0;        // 0: cores
+  uint32_t threads = 0;         // model workers; 0: cores
+  uint32_t context_length = 0;  // longest that is wanted of the model; 0: as long as those of training
+  uint64_t kv_bytes = 0;        // 0: by the model's shape
   static constexpr uint64_t kSwapByMemory = UINT64_MAX;
   uint64_t swap_bytes = kSwapByMemory;  // of the swap file; 0: none, pages are dropped and computed again
   std::string kv;     // the page policy of contexts that choose none: a name, or a library FILE.so

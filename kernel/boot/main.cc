@@ -32,6 +32,11 @@ int run(int argc, char** argv) {
                  "a further directory of programs (may be repeated)")
       ->type_name("DIR");
   app.add_option("--threads", context.config.threads, "model workers (default: the number of cores)");
+  app.add_option("--context-length", context.config.context_length,
+                 "longest context that is wanted: beyond that of training a model with LongRoPE takes its "
+                 "long factors (default: as long as that)")
+      ->check(CLI::Range(1, PHI_CONTEXT_MAX))
+      ->type_name("TOKENS");
   app.add_option("--reactors", context.config.reactors, "reactors (default: the number of cores)");
   app.add_option("--kv-bytes", context.config.kv_bytes, "memory for KV frames, such as 512MB")
       ->transform(CLI::AsSizeValue(false));

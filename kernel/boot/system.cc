@@ -74,8 +74,9 @@ Result<std::unique_ptr<Model>> open_null_model_of(std::string_view size) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads) {
-  const NativeOptions options{.threads = threads};
+Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads,
+                                          uint32_t context_length) {
+  const NativeOptions options{.threads = threads, .context_length = context_length};
   if (name == "null") return open_null_model({});
   if (name.starts_with("null:")) return open_null_model_of(std::string_view(name).substr(5));
   if (name.empty() || name == "nano") return open_native_model(embedded_model(), "phi-nano", options);
@@ -155,7 +156,8 @@ Result<std::unique_ptr<System>> System::open(const Config& config, const SwapFil
 
   p.env = std::make_unique<SystemEnv>(config.seed);
   p.trace = std::make_unique<Trace>(*p.env, reactors);
-  p.model = TRY(open_model(config.model, config.threads != 0 ? config.threads : cores));
+  p.model =
+      TRY(open_model(config.model, config.threads != 0 ? config.threads : cores, config.context_length));
   p.vocabulary = std::make_shared<const Vocabulary>(*p.model);
   const KvShape& kv = p.model->info().kv;
   const uint32_t frames = frames_for(p.model->info(), config.kv_bytes);

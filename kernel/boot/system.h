@@ -47,6 +47,8 @@ class System {
 
 // The model that a name stands for, without a kernel around it: "" and nano (embedded), null, null:N (of N
 // tokens), random, shuffled (nano's weights in another order), induction, or the path of a GGUF.
-Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads);
+// `context_length` as Config has it.
+Result<std::unique_ptr<Model>> open_model(const std::string& name, uint32_t threads,
+                                          uint32_t context_length = 0);
 
 }  // namespace phios

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kArchitectures[] = {"llama",  "qwen2",  "qwen3", "gemma",
                                                "gemma2", "gemma3", "phi3"};
 constexpr std::string_view kShortFactors = "rope_factors_short.weight";
+constexpr std::string_view kLongFactors = "rope_factors_long.weight";
 constexpr std::string_view kFactors = "rope_freqs.weight";
 
 // Reads keys below the architecture's prefix, and bounds them.
@@ -98,7 +99,7 @@ Status read_rope_scaling(const Gguf& file, const Keys& keys, ModelConfig& c) {
   return {};
 }
 
-Status read_rope(const Gguf& file, const Keys& keys, ModelConfig& c) {
+Status read_rope(const Gguf& file, const Keys& keys, uint32_t longest, ModelConfig& c) {
   c.n_rot = TRY(keys.count_or("rope.dimension_count", c.head_dim, c.head_dim));
   if (c.n_rot % 2 != 0) return keys.bad(keys.prefix() + "rope.dimension_count", "must be even");
   c.rope_neox = c.architecture != "llama";
@@ -107,9 +108,11 @@ Status read_rope(const Gguf& file, const Keys& keys, ModelConfig& c) {
       TRY(keys.count_or("rope.scaling.original_context_length", c.context_length, UINT32_MAX));
   TRY(read_rope_scaling(file, keys, c));
   c.local_rope = c.rope;
-  // LongRoPE has factors for contexts as long as those of training and others for longer ones. Which they are
-  // cannot change within a context: contexts stay within the first.
-  if (file.find_tensor(kShortFactors)) c.context_length = std::min(c.context_length, c.rope.original_context);
+  // LongRoPE has factors for contexts as long as those of training and others for longer ones. Pages hold
+  // turned keys, so which they are cannot change later.
+  c.long_factors = longest > c.rope.original_context && file.find_tensor(kLongFactors);
+  if (file.find_tensor(kShortFactors) && !c.long_factors)
+    c.context_length = std::min(c.context_length, c.rope.original_context);
   return {};
 }
 
@@ -152,7 +155,7 @@ Status read_family(const Keys& keys, ModelConfig& c) {
 
 std::span<const std::string_view> decoder_architectures() { return kArchitectures; }
 
-Result<ModelConfig> read_config(const Gguf& file) {
+Result<ModelConfig> read_config(const Gguf& file, uint32_t longest) {
   ModelConfig c;
   c.architecture = TRY(file.string("general.architecture"));
   if (std::ranges::find(kArchitectures, c.architecture) == std::end(kArchitectures))
@@ -169,7 +172,7 @@ Result<ModelConfig> read_config(const Gguf& file) {
   if (TRY(file.uint_or(keys.prefix() + "expert_count", 0)) > 0)
     return fail(ErrorCode::ENOSYS_, file.name() + ": a mixture of experts, which is not supported");
   TRY(read_heads(keys, c));
-  TRY(read_rope(file, keys, c));
+  TRY(read_rope(file, keys, longest, c));
   TRY(read_family(keys, c));
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (!embedding) return fail(ErrorCode::EPARSE_, file.name() + ": the tensor token_embd.weight is missing");
@@ -182,7 +185,9 @@ Result<ModelConfig> read_config(const Gguf& file) {
 
 Result<std::vector<float>> read_rope_factors(const Gguf& file, const ModelConfig& config) {
   std::vector<float> factors;
-  const std::string_view name = file.find_tensor(kShortFactors) ? kShortFactors : kFactors;
+  const std::string_view name = config.long_factors               ? kLongFactors
+                                : file.find_tensor(kShortFactors) ? kShortFactors
+                                                                  : kFactors;
   const GgufTensor* t = file.find_tensor(name);
   if (!t) return factors;
   if (t->elements != config.n_rot / 2)

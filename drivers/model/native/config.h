@@ -40,7 +40,8 @@ struct ModelConfig {
   uint32_t n_rot = 0;      // elements of a head that are turned
   bool rope_neox = false;  // element i turns with i + n_rot / 2, not with its neighbour
   RopeConfig rope;
-  RopeConfig local_rope;  // of the layers with a window
+  RopeConfig local_rope;      // of the layers with a window
+  bool long_factors = false;  // of LongRoPE's two sets, the one for contexts beyond those of training
   float rms_eps = 1e-5f;
   bool qkv_bias = false;    // biases are there in any case; else where the file has them
   bool fused_gate = false;  // the feed-forward's gate stands above its other half in one tensor
@@ -64,7 +65,9 @@ struct ModelConfig {
 };
 
 std::span<const std::string_view> decoder_architectures();
-Result<ModelConfig> read_config(const Gguf& file);
+// `longest`: context that the model is opened for; beyond the original one LongRoPE's long factors are
+// chosen, else context_length is bounded by it.
+Result<ModelConfig> read_config(const Gguf& file, uint32_t longest = 0);
 // What each pair's frequency is divided by (n_rot / 2); empty: the file has no factors.
 Result<std::vector<float>> read_rope_factors(const Gguf& file, const ModelConfig& config);
 

@@ -17,7 +17,11 @@ namespace phios {
 // Matrices become `type` (one that quantize() writes), where their rows are whole blocks of it; vectors F32.
 Result<std::vector<std::byte>> convert_model(const std::string& folder, GgmlType type);
 
-// tokenizer.json of byte-level BPE; `n_vocab` tokens, those that it lacks unused.
+// A file of nothing but the vocabulary, for which tokenizer.json is enough.
+Result<std::vector<std::byte>> convert_vocabulary(const std::string& folder);
+
+// tokenizer.json of byte-level BPE, of SentencePiece's BPE or of WordPiece; `n_vocab` tokens, those that it
+// lacks unused (0: as many as it has).
 Result<VocabData> read_tokenizer_json(const std::string& text, const std::string& name, uint32_t n_vocab);
 
 }  // namespace phios

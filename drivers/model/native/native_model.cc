@@ -70,7 +70,7 @@ Status NativeModel::start(const NativeOptions& options) {
            .head_dim = c.head_dim,
            .context_length = c.context_length,
            .kv = c.kv(),
-           .id = hash_weights(file_)};
+           .id = hash_weights(file_) + c.long_factors};  // pages turned otherwise are another model's
   if (tokenizer_->size() > c.n_vocab)
     return fail(ErrorCode::EPARSE_, fmt::format("{}: the vocabulary has {} tokens, the embedding {} rows",
                                                 file_.name(), tokenizer_->size(), c.n_vocab));
@@ -130,7 +130,7 @@ Status NativeModel::forward(std::span<const PassItem> items, PassTail& tail) {
 
 Result<std::unique_ptr<Model>> make_model(std::vector<std::byte> bytes, Gguf file,
                                           const NativeOptions& options) {
-  Weights weights = TRY(Weights::load(file));
+  Weights weights = TRY(Weights::load(file, options.context_length));
   std::unique_ptr<Tokenizer> tokenizer = TRY(make_tokenizer(file));
   auto model = std::make_unique<NativeModel>(std::move(bytes), std::move(file), std::move(weights),
                                              std::move(tokenizer));

@@ -18,6 +18,7 @@ namespace phios {
 struct NativeOptions {
   unsigned threads = 0;                // workers, the calling thread included; 0: one for each core
   uint32_t max_pass_positions = 512;   // of one forward()
+  uint32_t context_length = 0;         // longest context that is wanted; 0: as long as those of training
   std::string_view instruction_set{};  // "avx512", "avx2", "portable"; empty: the best that the processor has
 };
 

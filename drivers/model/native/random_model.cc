@@ -74,7 +74,7 @@ class Maker {
     writer_.float32(p + "attention.layer_norm_rms_epsilon", 1e-5f);
     if (o_.rope_scale_factor > 0) {
       writer_.string(p + "rope.scaling.type", o_.rope_scaling);
-      writer_.float32(p + "rope.scaling.factor", o_.rope_scale_factor);
+      if (o_.rope_scaling != "longrope") writer_.float32(p + "rope.scaling.factor", o_.rope_scale_factor);
     }
     if (o_.rope_original_context > 0)
       writer_.uint32(p + "rope.scaling.original_context_length", o_.rope_original_context);

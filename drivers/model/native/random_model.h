@@ -29,7 +29,7 @@ struct RandomModelOptions {
   uint32_t context_length = 2048;
   float rope_base = 10000.0f;
   std::string rope_scaling = "linear";
-  float rope_scale_factor = 0;         // 0: no rope scaling
+  float rope_scale_factor = 0;         // 0: no rope scaling; of longrope the factors are all
   uint32_t rope_original_context = 0;  // 0: not said
   bool tied = false;                   // the output is the embedding
   bool rope_factors = false;           // a tensor of factors

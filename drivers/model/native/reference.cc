@@ -51,9 +51,9 @@ float activated(float x, Activation activation) {
 
 }  // namespace
 
-Result<Reference> Reference::load(const Gguf& file, Inputs inputs) {
+Result<Reference> Reference::load(const Gguf& file, Inputs inputs, uint32_t longest) {
   Reference m;
-  m.config_ = TRY(read_config(file));
+  m.config_ = TRY(read_config(file, longest));
   const ModelConfig& c = m.config_;
   const auto table = [&](const std::string& name, size_t n_in) -> Result<Table> {
     std::vector<float> values = TRY(floats(file, name));

@@ -23,7 +23,8 @@ enum class Inputs : uint8_t {
 
 class Reference {
  public:
-  static Result<Reference> load(const Gguf& file, Inputs inputs = Inputs::kFloats);
+  // `longest` as read_config has it.
+  static Result<Reference> load(const Gguf& file, Inputs inputs = Inputs::kFloats, uint32_t longest = 0);
 
   // The next position of the sequence; its logits. hidden(), after it, is what the final norm gave.
   std::vector<float> next(Token token);

@@ -29,7 +29,8 @@ struct TypeName {
 };
 constexpr TypeName kTypes[] = {{"F32", SafeTensor::Type::kF32, 4},
                                {"F16", SafeTensor::Type::kF16, 2},
-                               {"BF16", SafeTensor::Type::kBF16, 2}};
+                               {"BF16", SafeTensor::Type::kBF16, 2},
+                               {"I64", SafeTensor::Type::kI64, 8}};  // tables of positions
 
 // The tensor that `entry` describes, or what is wrong with it.
 std::expected<SafeTensor, std::string> read_tensor(const Json& entry, std::span<const std::byte> data) {
@@ -39,7 +40,7 @@ std::expected<SafeTensor, std::string> read_tensor(const Json& entry, std::span<
   const std::string dtype = entry["dtype"].get<std::string>();
   const auto* type = std::ranges::find(kTypes, dtype, &TypeName::name);
   if (type == std::end(kTypes))
-    return wrong("has the type " + gguf_format::quoted(dtype) + "; F32, F16 and BF16 are read");
+    return wrong("has the type " + gguf_format::quoted(dtype) + "; F32, F16, BF16 and I64 are read");
   const auto unsigned_at = [&](const Json& list, size_t i) { return list[i].is_number_unsigned(); };
   const Json shape = entry.value("shape", Json()), offsets = entry.value("data_offsets", Json());
   if (!shape.is_array() || shape.empty() || shape.size() > Safetensors::kDimsMax)
@@ -72,6 +73,10 @@ std::vector<float> SafeTensor::floats() const {
     return out;
   }
   for (uint64_t i = 0; i < elements; ++i) {
+    if (type == Type::kI64) {
+      out[i] = static_cast<float>(gguf_format::load<int64_t>(data, 8 * i));
+      continue;
+    }
     const auto half = gguf_format::load<uint16_t>(data, 2 * i);
     out[i] = type == Type::kF16 ? f16_to_f32(half) : bf16_to_f32(half);
   }

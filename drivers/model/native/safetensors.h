@@ -18,7 +18,7 @@
 namespace phios {
 
 struct SafeTensor {
-  enum class Type : uint8_t { kF32, kF16, kBF16 };
+  enum class Type : uint8_t { kF32, kF16, kBF16, kI64 };
 
   Type type = Type::kF32;
   std::vector<uint64_t> shape;  // shape.back() is a row's length

@@ -80,8 +80,8 @@ class Weights::Loader {
  public:
   Loader(const Gguf& file, Weights& out) : file_(file), out_(out), c_(out.config_) {}
 
-  Status load() {
-    out_.config_ = TRY(read_config(file_));
+  Status load(uint32_t longest) {
+    out_.config_ = TRY(read_config(file_, longest));
     if (c_.n_layers > file_.tensors().size())  // before anything is sized by a number that nothing backs
       return fail(ErrorCode::EPARSE_, fmt::format("{}: {} layers, but {} tensors", file_.name(), c_.n_layers,
                                                   file_.tensors().size()));
@@ -226,9 +226,9 @@ class Weights::Loader {
   std::vector<Found> found_;
 };
 
-Result<Weights> Weights::load(const Gguf& file) {
+Result<Weights> Weights::load(const Gguf& file, uint32_t longest) {
   Weights weights;
-  TRY(Loader(file, weights).load());
+  TRY(Loader(file, weights).load(longest));
   return weights;
 }
 

@@ -52,7 +52,7 @@ struct LayerWeights {
 
 class Weights {
  public:
-  static Result<Weights> load(const Gguf& file);
+  static Result<Weights> load(const Gguf& file, uint32_t longest = 0);  // as read_config has it
 
   const ModelConfig& config() const { return config_; }
   const std::vector<LayerWeights>& layers() const { return layers_; }

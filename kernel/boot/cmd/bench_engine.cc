@@ -282,7 +282,8 @@ Result<int> engine(const CommandContext& context, const EngineOptions& options) 
   const KvTier tier = TRY(tier_of(options.kv));
   const uint32_t threads =
       context.config.threads > 0 ? context.config.threads : std::thread::hardware_concurrency();
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, threads));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, threads, context.config.context_length));
   const double bytes =
       context.config.model.ends_with(".gguf") ? TRY(weight_bytes(context.config.model)) : 0.0;
   auto bench = TRY(EngineBench::make(

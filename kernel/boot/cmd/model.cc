@@ -8,6 +8,7 @@
 
 #include "drivers/api/model.h"
 #include "drivers/model/native/encoder.h"
+#include "drivers/model/native/tokenizer/tokenizer.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/embed.h"
 #include "kernel/boot/cmd/lone_sequence.h"
@@ -55,7 +56,8 @@ Result<int> info(const CommandContext& context) {
       return print_all(context, TRY(encoder_info(file)));
     files = file.n_shards();
   }
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, 1, context.config.context_length));
   const ModelInfo& m = model->info();
   return print_all(context, {{"name", m.name},
                              {"architecture", m.architecture},
@@ -76,22 +78,48 @@ Result<int> info(const CommandContext& context) {
 }
 
 struct TokenizeOptions {
-  std::string file, text;
+  std::string file, text, texts;
   bool bos = false, special = false;
 };
 
-Result<int> tokenize(const CommandContext& context, const TokenizeOptions& options) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, 1));
-  const Tokenizer& tokenizer = model->tokenizer();
-  const std::string text = options.file.empty() ? options.text : TRY(read_text(options.file));
-  std::vector<Token> tokens = tokenizer.encode(text, options.special);
-  if (options.bos && tokenizer.bos() >= 0) tokens.insert(tokens.begin(), tokenizer.bos());
+// The texts that are asked for: one, or those of a JSON list.
+Result<std::vector<std::string>> texts_of(const TokenizeOptions& options) {
+  if (options.texts.empty())
+    return std::vector{options.file.empty() ? options.text : TRY(read_text(options.file))};
+  const auto list = nlohmann::json::parse(TRY(read_text(options.texts)), nullptr, false);
+  std::vector<std::string> texts;
+  for (const auto& one : list) {
+    if (!list.is_array() || !one.is_string()) break;
+    texts.push_back(one.get<std::string>());
+  }
+  if (!list.is_array() || texts.size() != list.size())
+    return fail(ErrorCode::EPARSE_, options.texts + ": no JSON list of texts");
+  return texts;
+}
+
+void print_tokens(const CommandContext& context, const std::vector<Token>& tokens) {
   if (context.json) {
     fmt::print("{}\n", nlohmann::json(tokens).dump());
-    return 0;
+    return;
   }
   for (size_t i = 0; i < tokens.size(); i++) fmt::print("{}{}", i == 0 ? "" : " ", tokens[i]);
   fmt::print("\n");
+}
+
+// A file's vocabulary is read without its weights, which it may not have.
+Result<int> tokenize(const CommandContext& context, const TokenizeOptions& options) {
+  std::unique_ptr<Tokenizer> of_file;
+  std::unique_ptr<Model> model;
+  if (std::filesystem::is_regular_file(context.config.model))
+    of_file = TRY(make_tokenizer(TRY(Gguf::open(context.config.model))));
+  else
+    model = TRY(open_model(context.config.model, 1));
+  const Tokenizer& tokenizer = of_file ? *of_file : model->tokenizer();
+  for (const std::string& text : TRY(texts_of(options))) {
+    std::vector<Token> tokens = tokenizer.encode(text, options.special);
+    if (options.bos && tokenizer.bos() >= 0) tokens.insert(tokens.begin(), tokenizer.bos());
+    print_tokens(context, tokens);
+  }
   return 0;
 }
 
@@ -168,7 +196,8 @@ Result<std::vector<Token>> prompt_tokens(const Tokenizer& tokenizer, const Gener
 }
 
 Result<int> generate(const CommandContext& context, const GenerateOptions& options) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, context.config.threads, context.config.context_length));
   const Tokenizer& tokenizer = model->tokenizer();
   std::vector<Token> tokens = TRY(prompt_tokens(tokenizer, options));
   const size_t prompt = tokens.size();
@@ -223,7 +252,12 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   CLI::App* command = app.add_subcommand(
       "tokenize", "print the token ids of a text: no BOS, and no special tokens in the text, unless asked");
   command->add_option("--file", t->file, "the text's file, or -")->type_name("FILE");
-  command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
+  CLI::Option* text = command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
+  command
+      ->add_option("--texts", t->texts, "a file that holds a JSON list of texts: the ids of each on a line")
+      ->type_name("FILE")
+      ->excludes("--file")
+      ->excludes(text);
   command->add_flag("--bos", t->bos, "begin with the token that begins a text");
   command->add_flag("--special", t->special, "special tokens that the text spells become tokens");
   command->callback(command_callback(context, [&context, t] { return tokenize(context, *t); }));

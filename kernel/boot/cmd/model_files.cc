@@ -164,11 +164,13 @@ Result<int> quantize_model(const QuantizeOptions& options) {
 
 struct ConvertOptions {
   std::string in, out, type = "f16";
+  bool vocab_only = false;
 };
 
 Result<int> convert(const ConvertOptions& options) {
   const GgmlType type = TRY(type_of(options.type));
-  TRY(write_model_file(options.out, TRY(convert_model(options.in, type))));
+  TRY(write_model_file(options.out, TRY(options.vocab_only ? convert_vocabulary(options.in)
+                                                           : convert_model(options.in, type))));
   return 0;
 }
 
@@ -205,10 +207,11 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("--output-type", r->output_type, "of the output, if another");
   command->add_flag("--tied", r->tied, "the output is the embedding");
   command->add_flag("--words", r->words, "tokens beyond the bytes are words");
-  command->add_option("--rope-scaling", r->rope_scaling, "linear or yarn")
-      ->check(CLI::IsMember({"linear", "yarn"}));
+  command->add_option("--rope-scaling", r->rope_scaling, "linear, yarn or longrope (with --rope-factors)")
+      ->check(CLI::IsMember({"linear", "yarn", "longrope"}));
   command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
-  command->add_flag("--rope-factors", r->rope_factors, "a tensor of factors, as Llama 3.1 has one");
+  command->add_flag("--rope-factors", r->rope_factors,
+                    "a tensor of factors, as Llama 3.1 has one; of phi3 two");
   command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
   command->add_option("OUT", r->out, "the file")->required();
   command->callback(command_callback(context, [r] { return random(*r); }));
@@ -243,11 +246,13 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command = model.add_subcommand("convert", "write a model of Hugging Face's form as a GGUF file");
   command->footer(
       "IN holds config.json, tokenizer.json and model.safetensors (or its index and parts): llama, mistral, "
-      "qwen2, qwen3, with byte-level BPE.\n\nExample:\n  phios model convert Qwen3-0.6B qwen3.gguf --type "
-      "q8_0");
+      "qwen2, qwen3, gemma, gemma2, gemma3_text, phi3 or bert.\n\nExample:\n  phios model convert Qwen3-0.6B "
+      "qwen3.gguf --type q8_0");
   command->add_option("IN", c->in, "the folder")->required();
   command->add_option("OUT", c->out, "the file")->required();
   command->add_option("--type", c->type, "of the matrices, as quantize has it")->capture_default_str();
+  command->add_flag("--vocab-only", c->vocab_only,
+                    "write the vocabulary alone, for `phios tokenize`; tokenizer.json is enough");
   command->callback(command_callback(context, [c] { return convert(*c); }));
   add_prune_command(model, context);
 

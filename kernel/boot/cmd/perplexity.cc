@@ -143,10 +143,11 @@ Result<Measured> measure(Model& model, Model* against, const std::string& text, 
 }
 
 Result<int> run(const CommandContext& context, const Options& options) {
-  const std::unique_ptr<Model> model = TRY(open_model(context.config.model, context.config.threads));
+  const std::unique_ptr<Model> model =
+      TRY(open_model(context.config.model, context.config.threads, context.config.context_length));
   std::unique_ptr<Model> against;
   if (!options.against.empty()) {
-    against = TRY(open_model(options.against, context.config.threads));
+    against = TRY(open_model(options.against, context.config.threads, context.config.context_length));
     if (against->info().n_vocab != model->info().n_vocab)
       return fail(ErrorCode::EINVAL_,
                   fmt::format("--against {}: a vocabulary of {} tokens, --model has {}", options.against,

@@ -107,17 +107,20 @@ BpeTokenizer::BpeTokenizer(const VocabData& vocab, const std::vector<std::string
 Result<std::unique_ptr<Tokenizer>> BpeTokenizer::make(const VocabData& vocab) {
   Pretokenizer pretokenizer = TRY(Pretokenizer::make(vocab.pre));
   std::unique_ptr<BpeTokenizer> made(new BpeTokenizer(vocab, decode_tokens(vocab), std::move(pretokenizer)));
-  made->name_symbols();
+  made->name_symbols(vocab);
   for (size_t i = 0; i < vocab.merges.size(); ++i)
     TRY(made->read_merge(vocab.merges[i], static_cast<uint32_t>(i)));
   return made;
 }
 
-void BpeTokenizer::name_symbols() {
+// A token that is spelled plainly has the bytes of another at times, and no merge ever makes it.
+void BpeTokenizer::name_symbols(const VocabData& vocab) {
   symbols_.reserve(size());
   for (Symbol token = 0; token < size(); ++token) {
     const TokenType kind = type(static_cast<Token>(token));
-    if (kind == TokenType::kNormal || kind == TokenType::kByte)
+    const bool spelled =
+        kind == TokenType::kNormal && byte_level_decode(vocab.tokens[static_cast<size_t>(token)]);
+    if (spelled || kind == TokenType::kByte)
       symbols_.try_emplace(std::string(bytes(static_cast<Token>(token))), token);
   }
   for (size_t byte = 0; byte < of_byte_.size(); ++byte)

@@ -30,7 +30,7 @@ class BpeTokenizer final : public VocabTokenizer {
   using Symbol = uint32_t;
 
   BpeTokenizer(const VocabData& vocab, const std::vector<std::string>& decoded, Pretokenizer pretokenizer);
-  void name_symbols();
+  void name_symbols(const VocabData& vocab);
   Symbol intern(std::string bytes);
   Status read_merge(const std::string& merge, uint32_t rank);
   void emit(Symbol symbol, std::vector<Token>& out) const;

@@ -40,10 +40,10 @@ RandomModelOptions tiny() {
 
 std::vector<std::vector<float>> reference_logits(const std::vector<std::byte>& bytes,
                                                  std::span<const Token> tokens,
-                                                 Inputs inputs = Inputs::kFloats) {
+                                                 Inputs inputs = Inputs::kFloats, uint32_t longest = 0) {
   auto file = Gguf::parse(bytes, "reference");
   EXPECT_TRUE(file) << (file ? "" : file.error().message);
-  auto reference = Reference::load(*file, inputs);
+  auto reference = Reference::load(*file, inputs, longest);
   EXPECT_TRUE(reference);
   std::vector<std::vector<float>> out;
   for (const Token t : tokens) out.push_back(reference->next(t));
@@ -195,6 +195,30 @@ TEST(Forward, YarnAndLongRopeAgreeWithTheReference) {
     Sequence sequence((*model)->info().kv, 1);
     EXPECT_LT(relative_error(run_chunk(**model, sequence, tokens), expected.back()), kTolerance);
   }
+}
+
+TEST(Forward, LongFactorsAreChosenWhenTheModelIsOpened) {
+  RandomModelOptions options = small("phi3", GgmlType::kF32);
+  options.rope_scaling = "longrope";
+  options.rope_scale_factor = 4;
+  options.rope_original_context = 32;
+  options.rope_factors = true;
+  const std::vector<std::byte> bytes = make_random_model(options);
+  const std::vector<Token> tokens = some_tokens(40, 9);
+  std::vector<uint64_t> ids;
+  for (const auto& [longest, context] : {std::pair(32u, 32u), {33u, 2048u}}) {
+    const auto expected = reference_logits(bytes, tokens, Inputs::kFloats, longest);
+    auto model = open_native_model(bytes, "random", {.context_length = longest});
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->info().context_length, context);
+    Sequence sequence((*model)->info().kv, 1);
+    EXPECT_LT(relative_error(run_chunk(**model, sequence, tokens), expected.back()), kTolerance);
+    EXPECT_GT(relative_error(expected.back(),
+                             reference_logits(bytes, tokens, Inputs::kFloats, 65 - longest).back()),
+              kTolerance);
+    ids.push_back((*model)->info().id);
+  }
+  EXPECT_NE(ids[0], ids[1]);  // pages of one are no use to the other
 }
 
 // Every way to cut a sequence into chunks gives the same bits, at page boundaries and within pages.

@@ -53,7 +53,7 @@ TEST(Safetensors, HostileHeadersAreRefusedByName) {
   EXPECT_THAT(refusal("[]"), HasSubstr("no JSON object"));
   EXPECT_THAT(refusal("{\"a\":"), HasSubstr("no JSON object"));
   EXPECT_THAT(refusal(R"({"a":7})"), HasSubstr("'a' has no dtype"));
-  EXPECT_THAT(refusal(R"({"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})"), HasSubstr("'I64'"));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})"), HasSubstr("'U64'"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})"), HasSubstr("no shape"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})"),
               HasSubstr("dimension 0"));

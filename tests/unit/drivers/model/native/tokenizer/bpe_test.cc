@@ -60,6 +60,15 @@ TEST(ByteVocabulary, MarkersAreTokensOnlyIfAskedFor) {
   EXPECT_EQ(tokenizer->marker(""), -1);
 }
 
+TEST(Merging, WhatAVocabularySpellsPlainlyIsNotMadeByMerges) {
+  VocabData vocab = merging_vocab({"â Ģ", "âĢ į"});
+  vocab.tokens.insert(vocab.tokens.begin() + 257, "\u200d");
+  vocab.types.insert(vocab.types.begin() + 257, 1);
+  const auto tokenizer = make(vocab);
+  EXPECT_THAT(tokenizer->encode("\u200d", false), ElementsAre(259));
+  EXPECT_EQ(tokenizer->bytes(257), "\u200d");
+}
+
 TEST(ByteVocabulary, ControlTokensHaveNoBytesAndEndsAreKnown) {
   const auto tokenizer = make(byte_vocab());
   EXPECT_EQ(tokenizer->size(), 259u);
