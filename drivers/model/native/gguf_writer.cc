@@ -75,6 +75,11 @@ void GgufWriter::strings(std::string_view name, std::span<const std::string> val
   for (const std::string& v : values) put_text(metadata_, v);
 }
 
+void GgufWriter::float32s(std::string_view name, std::span<const float> values) {
+  array(name, GgufType::kFloat32, values.size());
+  put_bytes(metadata_, std::as_bytes(values));
+}
+
 void GgufWriter::int32s(std::string_view name, std::span<const int32_t> values) {
   array(name, GgufType::kInt32, values.size());
   put_bytes(metadata_, std::as_bytes(values));

@@ -24,6 +24,7 @@ class GgufWriter {
   void float32(std::string_view key, float value);
   void boolean(std::string_view key, bool value);
   void strings(std::string_view key, std::span<const std::string> values);
+  void float32s(std::string_view key, std::span<const float> values);
   void int32s(std::string_view key, std::span<const int32_t> values);
   // shape[0] is a row's length; bytes are the type's blocks.
   void tensor(std::string_view name, GgmlType type, std::vector<uint64_t> shape,

@@ -192,6 +192,29 @@ void expect_reference(const Rig& s, const Frames& frames, const Item& item, doub
   }
 }
 
+// Matrices that mix all channels and undo each other: for each head a Householder reflection, its columns of
+// two lengths.
+KvRotations some_rotations(const KvShape& shape) {
+  KvRotations out;
+  std::mt19937 random(shape.head_dim);
+  std::normal_distribution<float> normal;
+  const size_t dim = shape.head_dim;
+  for (uint32_t head = 0; head < shape.n_layers * shape.n_kv_heads; ++head) {
+    std::vector<float> v(dim);
+    float squares = 0;
+    for (float& x : v) x = normal(random), squares += x * x;
+    for (size_t i = 0; i < dim; ++i)
+      for (size_t j = 0; j < dim; ++j) {
+        const float reflection = (i == j ? 1.0f : 0.0f) - 2 * v[i] * v[j] / squares;
+        out.keys.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
+        out.queries.push_back(reflection / (j % 2 == 0 ? 2.0f : 0.5f));
+        out.values.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
+        out.outputs.push_back(reflection / (i % 2 == 0 ? 2.0f : 0.5f));
+      }
+  }
+  return out;
+}
+
 double tolerance_of(KvTier tier) { return tier == KvTier::kF16 ? 1e-5 : 2e-3; }  // decode_frame rounds
 
 class EveryVariant : public testing::TestWithParam<const Kernels*> {
@@ -225,6 +248,30 @@ TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMix) {
   }
   item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
   expect_reference({kernels(), shape, 6}, frames, item, tolerance_of(KvTier::kInt2));
+}
+
+TEST_P(EveryVariant, TheModelsOwnRotationsAgreeWithPlainSums) {
+  for (const uint32_t head_dim : {48u, 64u}) {
+    KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = head_dim};
+    const KvRotations rotations = some_rotations(shape);
+    shape.rotations = &rotations;
+    Frames frames(shape);
+    Item item{.kv = {}, .rows = 3};
+    for (uint32_t page = 0; page < 20; ++page)
+      item.kv.push_back(frames.add(kTiers[page / 2 % 4], page * kTokens));
+    item.kv.push_back(frames.add(KvTier::kF16, 20 * kTokens, 5));
+    const Rig rig{kernels(), shape, 6, 1, 1};
+    expect_reference(rig, frames, item, tolerance_of(KvTier::kInt2));
+    Item alone = item;
+    alone.rows = 1;
+    EXPECT_EQ(attend(rig, {&alone, 1})[0], attend(rig, {&item, 1})[2]);
+    for (const auto of : {&KvRotations::queries, &KvRotations::outputs}) {
+      std::vector<float> x = query({kernels(), shape, 1}, item, 1), y(head_dim);
+      kernels().rotate(x.data(), shape.rotation(of, 1, 1), head_dim, y.data());
+      rotate_head(x, shape.rotation(of, 1, 1));
+      EXPECT_LT(relative_error(y, x), 1e-6);
+    }
+  }
 }
 
 // Windows that begin within a page, at a block's border and behind a whole section; a chunk longer than some.
@@ -291,7 +338,7 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
 
 // The upper bound of a page's scores for one query, by the ranges of its channels.
 float bound(const KvShape& shape, const KvSpan& span, uint32_t head, std::vector<float> q) {
-  if (kv_rotated(span.tier)) rotate_head(q);
+  if (shape.rotates(span.tier)) rotate_head(q, shape.rotation(&KvRotations::queries, 0, head));
   const std::byte* ranges = span.frame + shape.key_range_offset(span.tier, 0, head);
   double sum = 0;
   for (uint32_t c = 0; c < shape.head_dim; ++c) {
@@ -383,12 +430,12 @@ TEST_P(EveryVariant, RotationAndKeyRangesAreTheCodecs) {
     write_key_ranges(keys, dim, expected.data());
     kernels().key_ranges(keys, dim, ranges.data());
     EXPECT_EQ(ranges, expected);
-    std::vector<float> x(dim), y;
+    std::vector<float> x(dim), y, z(dim);
     for (uint32_t i = 0; i < dim; ++i) x[i] = std::sin(static_cast<float>(i * i));
     y = x;
-    rotate_head(y);
-    kernels().rotate(x.data(), dim);
-    EXPECT_LT(relative_error(x, y), 1e-6);
+    rotate_head(x, nullptr);
+    kernels().rotate(y.data(), nullptr, dim, z.data());
+    EXPECT_LT(relative_error(z, x), 1e-6);
   }
 }
 
