@@ -20,6 +20,7 @@ namespace {
 
 using testing_support::FreeDeleter;
 using testing_support::relative_error;
+using testing_support::some_rotations;
 
 constexpr uint32_t kTokens = PHI_PAGE_TOKENS;
 constexpr KvTier kTiers[] = {KvTier::kF16, KvTier::kInt8, KvTier::kInt4, KvTier::kInt2};
@@ -192,29 +193,6 @@ void expect_reference(const Rig& s, const Frames& frames, const Item& item, doub
   }
 }
 
-// Matrices that mix all channels and undo each other: for each head a Householder reflection, its columns of
-// two lengths.
-KvRotations some_rotations(const KvShape& shape) {
-  KvRotations out;
-  std::mt19937 random(shape.head_dim);
-  std::normal_distribution<float> normal;
-  const size_t dim = shape.head_dim;
-  for (uint32_t head = 0; head < shape.n_layers * shape.n_kv_heads; ++head) {
-    std::vector<float> v(dim);
-    float squares = 0;
-    for (float& x : v) x = normal(random), squares += x * x;
-    for (size_t i = 0; i < dim; ++i)
-      for (size_t j = 0; j < dim; ++j) {
-        const float reflection = (i == j ? 1.0f : 0.0f) - 2 * v[i] * v[j] / squares;
-        out.keys.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
-        out.queries.push_back(reflection / (j % 2 == 0 ? 2.0f : 0.5f));
-        out.values.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
-        out.outputs.push_back(reflection / (i % 2 == 0 ? 2.0f : 0.5f));
-      }
-  }
-  return out;
-}
-
 double tolerance_of(KvTier tier) { return tier == KvTier::kF16 ? 1e-5 : 2e-3; }  // decode_frame rounds
 
 class EveryVariant : public testing::TestWithParam<const Kernels*> {
@@ -238,39 +216,19 @@ TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
     }
 }
 
-TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMix) {
-  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
-  Frames frames(shape);
-  Item item{.kv = {}, .rows = 2};
-  for (uint32_t page = 0; page < 90; ++page) {
-    if (page % 7 == 3 || (page >= 16 && page < 26)) continue;  // of them a whole block
-    item.kv.push_back(frames.add(kTiers[(page / 2) % 4], page * kTokens, page % 11 == 5 ? 9 : kTokens));
-  }
-  item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
-  expect_reference({kernels(), shape, 6}, frames, item, tolerance_of(KvTier::kInt2));
-}
-
-TEST_P(EveryVariant, TheModelsOwnRotationsAgreeWithPlainSums) {
-  for (const uint32_t head_dim : {48u, 64u}) {
-    KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = head_dim};
-    const KvRotations rotations = some_rotations(shape);
-    shape.rotations = &rotations;
+TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMixAlsoUnderTheModelsOwnRotations) {
+  KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = 64};
+  const KvRotations own = some_rotations(shape);
+  for (const KvRotations* rotations : {static_cast<const KvRotations*>(nullptr), &own}) {
+    shape.rotations = rotations;
     Frames frames(shape);
-    Item item{.kv = {}, .rows = 3};
-    for (uint32_t page = 0; page < 20; ++page)
-      item.kv.push_back(frames.add(kTiers[page / 2 % 4], page * kTokens));
-    item.kv.push_back(frames.add(KvTier::kF16, 20 * kTokens, 5));
-    const Rig rig{kernels(), shape, 6, 1, 1};
-    expect_reference(rig, frames, item, tolerance_of(KvTier::kInt2));
-    Item alone = item;
-    alone.rows = 1;
-    EXPECT_EQ(attend(rig, {&alone, 1})[0], attend(rig, {&item, 1})[2]);
-    for (const auto of : {&KvRotations::queries, &KvRotations::outputs}) {
-      std::vector<float> x = query({kernels(), shape, 1}, item, 1), y(head_dim);
-      kernels().rotate(x.data(), shape.rotation(of, 1, 1), head_dim, y.data());
-      rotate_head(x, shape.rotation(of, 1, 1));
-      EXPECT_LT(relative_error(y, x), 1e-6);
+    Item item{.kv = {}, .rows = 2};
+    for (uint32_t page = 0; page < 90; ++page) {
+      if (page % 7 == 3 || (page >= 16 && page < 26)) continue;  // of them a whole block
+      item.kv.push_back(frames.add(kTiers[(page / 2) % 4], page * kTokens, page % 11 == 5 ? 9 : kTokens));
     }
+    item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
+    expect_reference({kernels(), shape, 6, 1, 1}, frames, item, tolerance_of(KvTier::kInt2));
   }
 }
 
@@ -432,10 +390,13 @@ TEST_P(EveryVariant, RotationAndKeyRangesAreTheCodecs) {
     EXPECT_EQ(ranges, expected);
     std::vector<float> x(dim), y, z(dim);
     for (uint32_t i = 0; i < dim; ++i) x[i] = std::sin(static_cast<float>(i * i));
-    y = x;
-    rotate_head(x, nullptr);
-    kernels().rotate(y.data(), nullptr, dim, z.data());
-    EXPECT_LT(relative_error(z, x), 1e-6);
+    const KvRotations own = some_rotations(shape);
+    for (const float* matrix : {static_cast<const float*>(nullptr), own.queries.data()}) {
+      y = x;
+      rotate_head(y, matrix);
+      kernels().rotate(x.data(), matrix, dim, z.data());
+      EXPECT_LT(relative_error(z, y), 1e-6);
+    }
   }
 }
 
