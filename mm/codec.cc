@@ -148,21 +148,34 @@ void decode_run(const std::byte* in, const KvRange& range, float* x) {
     x[i] = scale * (static_cast<float>(range.zero) + static_cast<float>(codes[i]) * step);
 }
 
-constexpr size_t rotation_block(size_t dim) { return dim & (~dim + 1); }
+void spread_head(std::span<float> x) {
+  const size_t block = rotation_block(x.size());
+  const float norm = 1.0f / std::sqrt(static_cast<float>(block));
+  for (size_t half = 1; half < block; half *= 2)
+    for (size_t i = 0; i < x.size(); ++i)
+      if ((i & half) == 0) {
+        const float a = x[i], b = x[i + half];
+        x[i] = a + b;
+        x[i + half] = a - b;
+      }
+  for (float& v : x) v *= norm;
+}
 
 // One head's keys or values as floats, in the order of the frames: keys [channel][position], values
 // [position][channel].
 class Head {
  public:
   explicit Head(const KvShape& shape)
-      : dim_(shape.head_dim), groups_(shape.value_groups()), x_(shape.head_elements()) {}
+      : shape_(shape), dim_(shape.head_dim), groups_(shape.value_groups()), x_(shape.head_elements()) {}
+
+  void go_to(uint32_t layer, uint32_t kv_head) { layer_ = layer, kv_head_ = kv_head; }
 
   template <KvTier tier>
   void encode_keys(const uint16_t* keys, uint32_t n, std::byte* codes) {
     load_halves(keys, x_.size(), x_.data());
     for (uint32_t c = 0; c < dim_; ++c)  // what is not in use must not widen a range
       for (uint32_t t = n; t < kTokens; ++t) x_[c * kTokens + t] = n > 0 ? x_[c * kTokens + n - 1] : 0;
-    if (kv_rotated(tier)) rotate_keys();
+    if (shape_.rotates(tier)) rotate_keys(rotation(&KvRotations::keys), false);
     std::byte* scales = codes + dim_ * kRunBytes<tier>;
     for (uint32_t c = 0; c < dim_; ++c) {
       const float* x = x_.data() + c * kTokens;
@@ -178,7 +191,7 @@ class Head {
     const std::byte* scales = codes + dim_ * kRunBytes<tier>;
     for (uint32_t c = 0; c < dim_; ++c)
       decode_run<tier>(codes + c * kRunBytes<tier>, range_at(scales, c, dim_), x_.data() + c * kTokens);
-    if (kv_rotated(tier)) rotate_keys();
+    if (shape_.rotates(tier)) rotate_keys(rotation(&KvRotations::queries), true);
     store(keys);
   }
 
@@ -186,7 +199,7 @@ class Head {
   void encode_values(const uint16_t* values, uint32_t n, std::byte* codes) {
     load_halves(values, size_t{n} * dim_, x_.data());
     std::fill(x_.begin() + static_cast<ptrdiff_t>(size_t{n} * dim_), x_.end(), 0.0f);
-    if (kv_rotated(tier)) rotate_values();
+    if (shape_.rotates(tier)) rotate_values(rotation(&KvRotations::values));
     const uint32_t width = dim_ / groups_;
     std::byte* scales = codes + dim_ * kRunBytes<tier>;  // as many codes as the keys have
     for (uint32_t t = 0; t < kTokens; ++t)
@@ -210,7 +223,7 @@ class Head {
         const KvRange range = range_at(scales, c / width * kTokens + t, groups_ * kTokens);
         decode_run<tier>(codes + (t * dim_ + c) / kTokens * kRunBytes<tier>, range, x_.data() + t * dim_ + c);
       }
-    if (kv_rotated(tier)) rotate_values();
+    if (shape_.rotates(tier)) rotate_values(rotation(&KvRotations::outputs));
     store(values);
   }
 
@@ -221,8 +234,21 @@ class Head {
   void store(uint16_t* halves) const {
     for (size_t i = 0; i < x_.size(); ++i) halves[i] = f32_to_f16(sane(x_[i]));
   }
-  // All positions at once.
-  void rotate_keys() {
+  const float* rotation(std::vector<float> KvRotations::* of) const {
+    return shape_.rotation(of, layer_, kv_head_);
+  }
+  // All positions at once: each becomes x M, or x Mᵀ.
+  void rotate_keys(const float* matrix, bool transposed) {
+    if (matrix == nullptr) return spread_keys();
+    std::vector<float> y(x_.size());
+    for (size_t to = 0; to < dim_; ++to)
+      for (size_t from = 0; from < dim_; ++from) {
+        const float factor = transposed ? matrix[to * dim_ + from] : matrix[from * dim_ + to];
+        for (uint32_t t = 0; t < kTokens; ++t) y[to * kTokens + t] += factor * x_[from * kTokens + t];
+      }
+    x_ = std::move(y);
+  }
+  void spread_keys() {
     const size_t block = rotation_block(dim_);
     for (size_t half = 1; half < block; half *= 2)
       for (size_t c = 0; c < dim_; ++c) {
@@ -238,10 +264,12 @@ class Head {
     const float norm = 1.0f / std::sqrt(static_cast<float>(block));
     for (float& x : x_) x *= norm;
   }
-  void rotate_values() {
-    for (uint32_t t = 0; t < kTokens; ++t) rotate_head({x_.data() + size_t{t} * dim_, dim_});
+  void rotate_values(const float* matrix) {
+    for (uint32_t t = 0; t < kTokens; ++t) rotate_head({x_.data() + size_t{t} * dim_, dim_}, matrix);
   }
 
+  const KvShape shape_;
+  uint32_t layer_ = 0, kv_head_ = 0;
   uint32_t dim_, groups_;
   std::vector<float> x_;
 };
@@ -253,6 +281,7 @@ void encode_as(const KvShape& shape, const std::byte* f16, uint32_t n, std::byte
     for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
       const std::byte* keys = f16 + shape.key_offset(KvTier::kF16, layer, h);
       const std::byte* values = f16 + shape.value_offset(KvTier::kF16, layer, h);
+      head.go_to(layer, h);
       head.encode_keys<tier>(reinterpret_cast<const uint16_t*>(keys), n,
                              out + shape.key_offset(tier, layer, h));
       head.encode_values<tier>(reinterpret_cast<const uint16_t*>(values), n,
@@ -267,6 +296,7 @@ void decode_as(const KvShape& shape, const std::byte* in, std::byte* f16) {
     for (uint32_t h = 0; h < shape.n_kv_heads; ++h) {
       auto* keys = reinterpret_cast<uint16_t*>(f16 + shape.key_offset(KvTier::kF16, layer, h));
       auto* values = reinterpret_cast<uint16_t*>(f16 + shape.value_offset(KvTier::kF16, layer, h));
+      head.go_to(layer, h);
       head.decode_keys<tier>(in + shape.key_offset(tier, layer, h), keys);
       write_key_ranges(keys, shape.head_dim, f16 + shape.key_range_offset(KvTier::kF16, layer, h));
       head.decode_values<tier>(in + shape.value_offset(tier, layer, h), values);
@@ -328,17 +358,12 @@ void unpack_codes(KvTier tier, const std::byte* in, uint8_t (&codes)[PHI_PAGE_TO
   }
 }
 
-void rotate_head(std::span<float> x) {
-  const size_t block = rotation_block(x.size());
-  const float norm = 1.0f / std::sqrt(static_cast<float>(block));
-  for (size_t half = 1; half < block; half *= 2)
-    for (size_t i = 0; i < x.size(); ++i)
-      if ((i & half) == 0) {
-        const float a = x[i], b = x[i + half];
-        x[i] = a + b;
-        x[i + half] = a - b;
-      }
-  for (float& v : x) v *= norm;
+void rotate_head(std::span<float> x, const float* matrix) {
+  if (matrix == nullptr) return spread_head(x);
+  std::vector<float> y(x.size());
+  for (size_t from = 0; from < x.size(); ++from)
+    for (size_t to = 0; to < x.size(); ++to) y[to] += x[from] * matrix[from * x.size() + to];
+  std::ranges::copy(y, x.begin());
 }
 
 void encode_frame(const KvShape& shape, const std::byte* f16, uint32_t n, KvTier tier, std::byte* out) {

@@ -36,10 +36,11 @@ KvRange key_range(float least, float most);
 void pack_codes(KvTier tier, const uint8_t (&codes)[PHI_PAGE_TOKENS], std::byte* out);
 void unpack_codes(KvTier tier, const std::byte* in, uint8_t (&codes)[PHI_PAGE_TOKENS]);
 
-// x ← H x, H the orthonormal Walsh-Hadamard matrix of the largest power of two that divides x.size(), block
-// by block; its own inverse. Frames in int2 hold heads so rotated (TurboAngle, arXiv 2603.27467).
-constexpr bool kv_rotated(KvTier tier) { return tier == KvTier::kInt2; }
-void rotate_head(std::span<float> x);
+// x ← x M, M one of KvRotations, or where there is none the orthonormal Walsh-Hadamard matrix of the largest
+// power of two that divides x.size(), block by block; its own inverse (TurboAngle, arXiv 2603.27467). Frames
+// hold heads so rotated in the tiers that the shape names.
+void rotate_head(std::span<float> x, const float* matrix);
+constexpr size_t rotation_block(size_t dim) { return dim & (~dim + 1); }
 
 // The first n positions of an f16 frame into a frame of `tier`; the other positions decode to numbers that
 // mean nothing. tier is not f16, and shape.head_dim a multiple of 16.

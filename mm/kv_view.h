@@ -4,11 +4,13 @@
 // at their absolute position. In every tier a layer's keys come first, head after head, then its values:
 // [layer] { [kv_head] keys, [kv_head] values }. docs/formats/kv-pages.md has the layout to the byte; mm/codec
 // turns a frame of one tier into another. Ownership: a KvSpan borrows; the page table that made it keeps the
-// frame alive. Threads: plain values. Units: bytes, unless a name says elements.
+// frame alive. A KvShape borrows the rotations from the model. Threads: plain values. Units: bytes, unless a
+// name says elements.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "syscalls/abi/limits.h"
 
@@ -20,13 +22,31 @@ inline constexpr size_t kKvTiers = 4;
 
 constexpr size_t kv_bits(KvTier tier) { return size_t{16} >> static_cast<unsigned>(tier); }
 
+// A model's own matrices for pages of few bits, in place of the one that fits all (see mm/codec), calibrated
+// by its driver: each [layer][kv_head][head_dim][head_dim], a head as a row is multiplied with it. keys ×
+// queriesᵀ and values × outputs are the identity.
+struct KvRotations {
+  std::vector<float> keys, queries;    // of what is coded, and of what reads it
+  std::vector<float> values, outputs;  // of what is coded, and of what was summed up
+};
+
 struct KvShape {
   static constexpr uint32_t kValueGroup = 64;  // channels of a value that share a range
   static constexpr size_t kAlignment = 64;
 
   uint32_t n_layers = 0;
   uint32_t n_kv_heads = 0;
-  uint32_t head_dim = 0;  // a multiple of 16 where a frame leaves the tier f16
+  uint32_t head_dim = 0;                   // a multiple of 16 where a frame leaves the tier f16
+  const KvRotations* rotations = nullptr;  // the model's; none: Walsh-Hadamard
+
+  // Are heads rotated in this tier, and by what; null: Walsh-Hadamard.
+  constexpr bool rotates(KvTier tier) const {
+    return tier == KvTier::kInt2 || (tier == KvTier::kInt4 && rotations != nullptr);
+  }
+  const float* rotation(std::vector<float> KvRotations::* of, uint32_t layer, uint32_t kv_head) const {
+    if (rotations == nullptr) return nullptr;
+    return (rotations->*of).data() + (size_t{layer} * n_kv_heads + kv_head) * head_dim * head_dim;
+  }
 
   constexpr size_t head_elements() const { return size_t{PHI_PAGE_TOKENS} * head_dim; }
   constexpr uint32_t value_groups() const { return head_dim % kValueGroup == 0 ? head_dim / kValueGroup : 1; }

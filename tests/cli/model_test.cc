@@ -108,6 +108,45 @@ TEST_F(CliModel, Prunes) {
   EXPECT_NE(run({"model", "convert", ".", "c.gguf"}).exit_code, 0);
 }
 
+TEST_F(CliModel, Calibrates) {
+  EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=2,heads=4,kv_heads=2,ff=128",
+                 "--outliers", "8"})
+                .exit_code,
+            0);
+  std::string text;
+  while (text.size() < 600) text += "What is 2 plus 3? ";
+  write("t.txt", text);
+  const ChildResult calibrated = run({"model", "calibrate", "r.gguf", "c.gguf", "--text", "t.txt"});
+  ASSERT_EQ(calibrated.exit_code, 0) << calibrated.errors;
+  EXPECT_EQ(run({"model", "quantize", "c.gguf", "q.gguf", "Q8_0"}).exit_code, 0);
+  for (const char* file : {"c.gguf", "q.gguf"}) {
+    EXPECT_EQ(info(run({"--model", file, "model", "info", "--json"}))["layers"], 2);
+    const ChildResult judged = run({"--model", file, "--kv", "int2@16", "perplexity", "t.txt", "--json"});
+    EXPECT_EQ(judged.exit_code, 0) << judged.errors;
+  }
+}
+
+TEST_F(CliModel, CalibratesByNothingThatIsTooShortOrNoDecoder) {
+  EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=1,heads=4,ff=128"}).exit_code, 0);
+  EXPECT_EQ(run({"model", "random", "b.gguf", "--arch", "bert", "--shape", "embd=64,layers=1,heads=4,ff=128"})
+                .exit_code,
+            0);
+  write("long.txt", std::string(600, 'a'));
+  write("short.txt", "What is 2 plus 3?");
+  write("empty.txt", "");
+  const auto refused = [&](const char* model, const char* text) {
+    const ChildResult result = run({"model", "calibrate", model, "c.gguf", "--text", text});
+    EXPECT_NE(result.exit_code, 0) << model << " " << text;
+    return result.errors;
+  };
+  EXPECT_THAT(refused("r.gguf", "short.txt"), HasSubstr("a text of 17 tokens"));
+  EXPECT_THAT(refused("r.gguf", "empty.txt"), HasSubstr("a text of 0 tokens"));
+  EXPECT_THAT(refused("r.gguf", "none.txt"), HasSubstr("none.txt"));
+  EXPECT_THAT(refused("long.txt", "long.txt"), HasSubstr("long.txt"));
+  EXPECT_THAT(refused("b.gguf", "long.txt"), HasSubstr("bert"));
+  EXPECT_NE(run({"model", "calibrate", "r.gguf", "c.gguf"}).exit_code, 0);
+}
+
 TEST_F(CliModel, TokenizesBytes) {
   EXPECT_EQ(run({"tokenize", "--json", "ab"}).exit_code, 0);
   write("t.txt", "ab");

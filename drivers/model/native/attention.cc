@@ -129,7 +129,8 @@ void Attention::make_members() {
     const auto first_block = static_cast<uint32_t>(blocks_.size());
     find_blocks(m.item, first_seen(rows_[m.first_row]), rows_[m.first_row + m.n_rows - 1].position);
     const std::span<const KvSpan> kv = items_[m.item].kv;
-    const bool rotated = std::ranges::any_of(kv, kv_rotated, &KvSpan::tier);
+    const bool rotated =
+        std::ranges::any_of(kv, [&](const KvSpan& span) { return shape_.rotates(span.tier); });
     const uint32_t chosen = window_ == 0 ? items_[m.item].attend_pages : 0;
     const bool chooses = chosen > 0 && kv.size() > kFirstPages + chosen + kNewestPages;
     const uint32_t most_rows = chooses ? 1 : std::max(1u, most_queries_ / group_);
@@ -323,9 +324,9 @@ void Attention::gather(const Job& job, const Matrix& q) const {
         float* to = job.w.q.data() + at;
         for (size_t d = 0; d < group_ * dim; ++d) to[d] = from[d] * scale_;
         if (!m.rotated) continue;
-        float* rotated = job.w.rotated.data() + at;
-        std::memcpy(rotated, to, group_ * dim * sizeof(float));
-        for (size_t g = 0; g < group_; ++g) kernels_.rotate(rotated + g * dim, dim);
+        const float* matrix = shape_.rotation(&KvRotations::queries, job.layer, head);
+        for (size_t g = 0; g < group_; ++g)
+          kernels_.rotate(to + g * dim, matrix, dim, job.w.rotated.data() + at + g * dim);
       }
     }
   }

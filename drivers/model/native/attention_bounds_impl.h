@@ -54,7 +54,7 @@ void bound(const AttentionQueries& queries, const AttentionBlock& block, float* 
       for (size_t p = 0; p < 4; ++p) {
         const KvSpan& span = block.pages[page + p < n ? page + p : n - 1];
         ranges[p] = block.ranges(span);
-        q[p] = scratch + (kv_rotated(span.tier) ? 8 * dim : 0);
+        q[p] = scratch + (block.shape.rotates(span.tier) ? 8 * dim : 0);
         rise[p] = q[p] + 4 * dim;
         if (page + p + kAhead >= n) continue;
         const std::byte* next = block.ranges(block.pages[page + p + kAhead]);

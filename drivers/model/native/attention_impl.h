@@ -344,42 +344,67 @@ inline Vec rotate_lanes(Vec x) {
   return vec_fma(x, vec_load(signs), vec_swap<half>(x));
 }
 
-void rotate(float* x, size_t dim) {
-  const size_t block = dim & (~dim + 1);
+// out = x M for D vectors of it.
+template <int D>
+inline void multiply_columns(const float* x, const float* matrix, size_t dim, float* out) {
+  Vec acc[D];
+  for (Vec& a : acc) a = vec_zero();
+  for (size_t c = 0; c < dim; ++c, matrix += dim)
+    for (int d = 0; d < D; ++d) acc[d] = vec_fma(vec_set(x[c]), vec_load(matrix + d * kLanes), acc[d]);
+  for (int d = 0; d < D; ++d) vec_store(out + d * kLanes, acc[d]);
+}
+
+void multiply(const float* x, const float* matrix, size_t dim, float* out) {
+  constexpr size_t kColumns = 4 * kLanes;
+  size_t at = 0;
+  for (; at + kColumns <= dim; at += kColumns) multiply_columns<4>(x, matrix + at, dim, out + at);
+  for (; at < dim; at += kLanes) multiply_columns<1>(x, matrix + at, dim, out + at);
+}
+
+void spread(const float* x, size_t dim, float* out) {
+  const size_t block = rotation_block(dim);
   const Vec norm = vec_set(1.0f / std::sqrt(static_cast<float>(block)));
   for (size_t i = 0; i < dim; i += kLanes)
     vec_store(
-        x + i,
+        out + i,
         vec_mul(rotate_lanes<8>(rotate_lanes<4>(rotate_lanes<2>(rotate_lanes<1>(vec_load(x + i))))), norm));
   for (size_t half = kLanes; half < block; half *= 2)
     for (size_t i = 0; i < dim; i += kLanes) {
       if ((i & half) != 0) continue;
-      const Vec a = vec_load(x + i), b = vec_load(x + i + half);
-      vec_store(x + i, vec_add(a, b));
-      vec_store(x + i + half, vec_fma(b, vec_set(-1.0f), a));
+      const Vec a = vec_load(out + i), b = vec_load(out + i + half);
+      vec_store(out + i, vec_add(a, b));
+      vec_store(out + i + half, vec_fma(b, vec_set(-1.0f), a));
     }
+}
+
+void rotate(const float* x, const float* matrix, size_t dim, float* out) {
+  if (matrix)
+    multiply(x, matrix, dim, out);
+  else
+    spread(x, dim, out);
 }
 
 template <int M, bool ahead>
 void attend_tile(const Tile& tile, const AttentionQueries& queries, const AttentionState& state) {
   const size_t dim = tile.dim;
+  const KvShape& shape = tile.block->shape;
   each_run(tile, [&]<KvTier tier>(size_t first, size_t last) {
-    score_run<tier, M, ahead>(tile, kv_rotated(tier) ? queries.rotated : queries.q, first, last);
+    score_run<tier, M, ahead>(tile, shape.rotates(tier) ? queries.rotated : queries.q, first, last);
   });
   float peak[M], sum[M];
   soften<M>(tile, queries, peak, sum);
   std::memset(tile.out, 0, M * dim * sizeof(float));
   bool rotated = false;
   each_run(tile, [&]<KvTier tier>(size_t first, size_t last) {
-    if (kv_rotated(tier) && !rotated) std::memset(tile.rotated, 0, M * dim * sizeof(float));
-    rotated |= kv_rotated(tier);
-    add_run<tier, M, ahead>(tile, first, last, kv_rotated(tier) ? tile.rotated : tile.out);
+    if (shape.rotates(tier) && !rotated) std::memset(tile.rotated, 0, M * dim * sizeof(float));
+    rotated |= shape.rotates(tier);
+    add_run<tier, M, ahead>(tile, first, last, shape.rotates(tier) ? tile.rotated : tile.out);
   });
   for (size_t m = 0; rotated && m < M; ++m) {
     float* out = tile.out + m * dim;
-    rotate(tile.rotated + m * dim, dim);
+    rotate(tile.rotated + m * dim, tile.block->rotation(&KvRotations::outputs), dim, tile.ranges);
     for (size_t d = 0; d < dim; d += kLanes)
-      vec_store(out + d, vec_add(vec_load(out + d), vec_load(tile.rotated + m * dim + d)));
+      vec_store(out + d, vec_add(vec_load(out + d), vec_load(tile.ranges + d)));
   }
   merge_few(state, {peak, sum, tile.out}, M, dim);
 }

@@ -41,7 +41,7 @@ struct AttentionState {
 struct AttentionQueries {
   size_t n = 0;
   const float* q = nullptr;         // [n][head_dim], scaled by log2(e) / √head_dim
-  const float* rotated = nullptr;   // the same, rotated as rotate_head() does; none where no page is in int2
+  const float* rotated = nullptr;   // the same, as rotated pages are read; none where no page is
   const uint32_t* last = nullptr;   // [n] the last position that each sees
   const uint32_t* first = nullptr;  // [n] the first one; none: 0
   float cap = 0;                    // scores become cap × tanh(score / cap), scaled alike; 0: they stay
@@ -65,6 +65,9 @@ struct AttentionBlock {
   std::span<const KvSpan> next;   // what will be attended to next, to be fetched meanwhile; may be empty
   uint32_t next_head = 0;
 
+  const float* rotation(std::vector<float> KvRotations::* of) const {
+    return shape.rotation(of, layer, kv_head);
+  }
   const std::byte* ranges(const KvSpan& s) const {
     return s.frame + shape.key_range_offset(s.tier, layer, kv_head);
   }
@@ -82,8 +85,8 @@ struct AttentionKernels {
   // bounds[page] = no less than the largest score of the page's keys for any of the queries, by the ranges of
   // its channels. The block may have any number of pages, all of them full.
   void (*bound)(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds);
-  // rotate_head() of the codec.
-  void (*rotate)(float* x, size_t head_dim);
+  // out = rotate_head() of the codec of x.
+  void (*rotate)(const float* x, const float* matrix, size_t head_dim, float* out);
   // write_key_ranges() of the codec.
   void (*key_ranges)(const uint16_t* keys, uint32_t head_dim, std::byte* out);
 };

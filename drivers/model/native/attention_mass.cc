@@ -63,7 +63,7 @@ void AttentionMass::work(const Task& task, uint32_t layer, const PassItem& item,
   const auto n_rows = static_cast<uint32_t>(item.tokens.size());
   for (uint32_t from = 0; from < n_rows; from += kRowsAtOnce) {
     const Slice slice{from, std::min(kRowsAtOnce, n_rows - from)};
-    const AttentionQueries queries = gather(task, slice, item, q, rule, w);
+    const AttentionQueries queries = gather(task, layer, slice, item, q, rule, w);
     for (size_t p = 0; p < n_pages; ++p) {
       const AttentionState state{w.peak.data() + p * queries.n, w.sum.data() + p * queries.n, w.out.data()};
       std::fill_n(state.peak, queries.n, -INFINITY);
@@ -79,9 +79,9 @@ void AttentionMass::work(const Task& task, uint32_t layer, const PassItem& item,
 }
 
 // The queries of one kv head, scaled, [row][group][head_dim].
-AttentionQueries AttentionMass::gather(const Task& task, const Slice& slice, const PassItem& item,
-                                       const Attention::Matrix& q, const AttentionRule& rule,
-                                       Worker& w) const {
+AttentionQueries AttentionMass::gather(const Task& task, uint32_t layer, const Slice& slice,
+                                       const PassItem& item, const Attention::Matrix& q,
+                                       const AttentionRule& rule, Worker& w) const {
   const size_t dim = shape_.head_dim, n = size_t{slice.n} * group_;
   const float scale = std::numbers::log2e_v<float> *
                       (rule.scale > 0 ? rule.scale : 1.0f / std::sqrt(static_cast<float>(dim)));
@@ -98,8 +98,10 @@ AttentionQueries AttentionMass::gather(const Task& task, const Slice& slice, con
                 rule.window == 0 || position < rule.window ? 0 : position + 1 - rule.window);
   }
   w.rotated = w.q;
-  if (std::ranges::any_of(item.kv, kv_rotated, &KvSpan::tier))
-    for (size_t i = 0; i < n; ++i) kernels_.rotate(w.rotated.data() + i * dim, dim);
+  if (std::ranges::any_of(item.kv, [&](const KvSpan& span) { return shape_.rotates(span.tier); }))
+    for (size_t i = 0; i < n; ++i)
+      kernels_.rotate(w.q.data() + i * dim, shape_.rotation(&KvRotations::queries, layer, task.kv_head), dim,
+                      w.rotated.data() + i * dim);
   return {n,
           w.q.data(),
           w.rotated.data(),

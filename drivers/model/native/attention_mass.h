@@ -47,7 +47,7 @@ class AttentionMass {
 
   void work(const Task& task, uint32_t layer, const PassItem& item, const Attention::Matrix& q,
             const AttentionRule& rule, Worker& w);
-  AttentionQueries gather(const Task& task, const Slice& slice, const PassItem& item,
+  AttentionQueries gather(const Task& task, uint32_t layer, const Slice& slice, const PassItem& item,
                           const Attention::Matrix& q, const AttentionRule& rule, Worker& w) const;
   void share_out(const Task& task, const Slice& slice, uint32_t n_rows, size_t n_pages, const Worker& w);
 

@@ -44,13 +44,13 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& poo
       c_(weights.config()),
       kernels_(kernels),
       pool_(pool),
-      attention_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(), rule(false)),
-      mass_(attention_kernels(kernels.name), c_.kv(), c_.n_heads, c_.n_layers, pool_.threads()),
+      attention_(attention_kernels(kernels.name), weights_.kv(), c_.n_heads, pool_.threads(), rule(false)),
+      mass_(attention_kernels(kernels.name), weights_.kv(), c_.n_heads, c_.n_layers, pool_.threads()),
       max_rows_(max_rows),
       fetches_(weights.bytes() > kCachedWeightBytes),
       near_positions_(std::min(c_.context_length, kNearPositions)) {
   if (c_.window > 0)
-    local_attention_.emplace(attention_kernels(kernels.name), c_.kv(), c_.n_heads, pool_.threads(),
+    local_attention_.emplace(attention_kernels(kernels.name), weights_.kv(), c_.n_heads, pool_.threads(),
                              rule(true));
   make_angles(false);
   if (c_.window > 0 && c_.local_rope != c_.rope) make_angles(true);

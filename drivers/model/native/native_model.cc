@@ -69,7 +69,7 @@ Status NativeModel::start(const NativeOptions& options) {
            .n_kv_heads = c.n_kv_heads,
            .head_dim = c.head_dim,
            .context_length = c.context_length,
-           .kv = c.kv(),
+           .kv = weights_.kv(),
            .id = hash_weights(file_) + c.long_factors};  // pages turned otherwise are another model's
   if (tokenizer_->size() > c.n_vocab)
     return fail(ErrorCode::EPARSE_, fmt::format("{}: the vocabulary has {} tokens, the embedding {} rows",

@@ -12,6 +12,7 @@
 #include "drivers/model/native/gguf_writer.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/reference.h"
+#include "drivers/model/native/rotations.h"
 #include "drivers/model/native/weights.h"
 
 namespace phios {
@@ -194,8 +195,10 @@ Result<std::vector<std::byte>> drop_layers(const Gguf& file, std::span<const uin
     return fail(ErrorCode::EINVAL_,
                 fmt::format("{}: {} layers to leave out of {}", file.name(), layers.size(), config.n_layers));
   const std::string count = config.architecture + ".block_count";
+  std::vector<std::string> without = rotation_keys();  // other layers have other moments
+  without.push_back(count);
   GgufWriter writer;
-  writer.copy_metadata(file, {&count, 1});
+  writer.copy_metadata(file, without);
   writer.uint32(count, config.n_layers - static_cast<uint32_t>(layers.size()));
   for (const GgufTensor& t : file.tensors()) {
     std::string name(t.name);

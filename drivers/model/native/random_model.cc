@@ -19,6 +19,7 @@ namespace {
 constexpr int32_t kNormalToken = 1, kControlToken = 3;
 constexpr uint32_t kEndOfText = 259;
 constexpr uint32_t kGemma3Window = 512;
+constexpr uint32_t kOutlierStep = 16;
 
 class Random {
  public:
@@ -178,8 +179,8 @@ class Maker {
       matrix(p + "attn_qkv.weight", o_.type, o_.n_embd, q + 2 * kv, 1.0f);
     } else {
       matrix(p + "attn_q.weight", o_.type, o_.n_embd, q, 1.0f);
-      matrix(p + "attn_k.weight", o_.type, o_.n_embd, kv, 1.0f);
-      matrix(p + "attn_v.weight", o_.type, o_.n_embd, kv, 1.0f);
+      matrix(p + "attn_k.weight", o_.type, o_.n_embd, kv, 1.0f, o_.outliers);
+      matrix(p + "attn_v.weight", o_.type, o_.n_embd, kv, 1.0f, o_.outliers);
     }
     if (a == "qwen3" || a == "gemma3") {
       vector(p + "attn_q_norm.weight", o_.head_dim, 1.0f, 0.1f);
@@ -201,12 +202,14 @@ class Maker {
     matrix(p + "ffn_down.weight", o_.down_type.value_or(o_.type), o_.n_ff, o_.n_embd, 0.5f);
   }
 
-  // Entries keep the length of what they are applied to, times gain.
-  void matrix(const std::string& name, GgmlType type, uint32_t n_in, uint32_t n_out, float gain) {
+  // Entries keep the length of what they are applied to, times gain; every 16th output times more.
+  void matrix(const std::string& name, GgmlType type, uint32_t n_in, uint32_t n_out, float gain,
+              float outliers = 1) {
     const uint64_t elements = uint64_t{n_in} * n_out;
     const float deviation = gain / std::sqrt(static_cast<float>(n_in));
     std::vector<float> values(elements);
-    for (float& v : values) v = random_.normal() * deviation;
+    for (size_t i = 0; i < elements; ++i)
+      values[i] = random_.normal() * deviation * (i / n_in % kOutlierStep == 0 ? outliers : 1.0f);
     writer_.tensor(name, type, {n_in, n_out}, quantize(type, values));
   }
 

@@ -36,6 +36,7 @@ struct RandomModelOptions {
   uint32_t window = 0;                 // 0: as the architecture has it, which may be none
   uint32_t pooling = 1;                // of a bert: 1 the mean, 2 [CLS]
   bool words = false;  // tokens beyond the bytes are the induction model's words, as many as there are
+  float outliers = 1;  // times so much is every 16th channel of keys and values, as trained models have some
   GgmlType type = GgmlType::kF16;
   std::optional<GgmlType> down_type{};    // of the feed-forward's last matrix, if another
   std::optional<GgmlType> output_type{};  // of the output's, if another

@@ -156,7 +156,8 @@ void Reference::norm_heads(Vector& x, const Vector& weight) const {
   }
 }
 
-Reference::Vector Reference::attend(const Layer& l, const Vector& q, uint32_t window) const {
+Reference::Vector Reference::attend(uint32_t layer, const Vector& q, uint32_t window) const {
+  const Layer& l = layers_[layer];
   const uint32_t dim = config_.head_dim;
   const float scale =
       config_.attention_scale > 0 ? config_.attention_scale : 1 / std::sqrt(static_cast<float>(dim));
@@ -172,8 +173,11 @@ Reference::Vector Reference::attend(const Layer& l, const Vector& q, uint32_t wi
     const float peak = *std::ranges::max_element(scores);
     float sum = 0;
     for (float& s : scores) sum += s = std::exp(s - peak);
+    for (float& s : scores) s /= sum;
     for (size_t t = 0; t < scores.size(); ++t)
-      for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] / sum * l.values[first + t][kv + d];
+      for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] * l.values[first + t][kv + d];
+    if (observer_.attended)
+      observer_.attended({layer, h, std::span(q).subspan(h * dim, dim), first, scores, l.keys, l.values});
   }
   return out;
 }
@@ -200,7 +204,7 @@ std::vector<float> Reference::next(Token token) {
     turn(k, c.n_kv_heads, rope);
     l.keys.push_back(as_half(k));
     l.values.push_back(as_half(apply(l.v, h, l.v_bias)));
-    const Vector o = apply(l.o, attend(l, q, c.local(i) ? c.window : 0), l.o_bias);
+    const Vector o = apply(l.o, attend(i, q, c.local(i) ? c.window : 0), l.o_bias);
     add(l.attn_post_norm.empty() ? o : norm(o, l.attn_post_norm));
     const Vector g = norm(x, l.ffn_norm);
     Vector gate = apply(l.gate, g, {});

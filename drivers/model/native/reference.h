@@ -31,10 +31,20 @@ class Reference {
   std::span<const float> hidden() const { return hidden_; }
   void reset();
 
-  // Told of every product's tensor and inputs, and of what enters the first layer and leaves each one.
+  // What one head's query attends to: positions from `first` on, with these weights.
+  struct Attended {
+    uint32_t layer, head;
+    std::span<const float> q;  // turned
+    size_t first;
+    std::span<const float> weights;
+    std::span<const std::vector<float>> keys, values;  // of each position, all KV heads
+  };
+  // Told of every product's tensor and inputs, of what enters the first layer and leaves each one, and of
+  // every head's attention.
   struct Observer {
     std::function<void(const std::string& tensor, std::span<const float> inputs)> product;
     std::function<void(std::span<const float> state)> state;
+    std::function<void(const Attended&)> attended = {};
   };
   void observe(Observer observer) { observer_ = std::move(observer); }
 
@@ -57,7 +67,7 @@ class Reference {
   Vector norm(const Vector& x, const Vector& weight) const;
   void norm_heads(Vector& x, const Vector& weight) const;
   void turn(Vector& x, uint32_t heads, const Rope& rope) const;
-  Vector attend(const Layer& layer, const Vector& q, uint32_t window) const;
+  Vector attend(uint32_t layer, const Vector& q, uint32_t window) const;
 
   ModelConfig config_;
   Table embedding_, output_;

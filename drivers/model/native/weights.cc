@@ -12,6 +12,7 @@
 
 #include "drivers/model/native/pack.h"
 #include "drivers/model/native/quant.h"
+#include "drivers/model/native/rotations.h"
 
 namespace phios {
 
@@ -88,6 +89,7 @@ class Weights::Loader {
     out_.layers_.resize(c_.n_layers);
     TRY(find_all());
     TRY(make_ropes());
+    out_.rotations_ = TRY(read_rotations(file_, c_.kv()));
     for (const GgufTensor& t : file_.tensors()) out_.parameters_ += t.elements;
     place_all();
     return {};
@@ -232,6 +234,12 @@ Result<Weights> Weights::load(const Gguf& file, uint32_t longest) {
   return weights;
 }
 
+KvShape Weights::kv() const {
+  KvShape shape = config_.kv();
+  shape.rotations = rotations_.get();
+  return shape;
+}
+
 void Weights::embed(int32_t token, float* out) const {
   const auto row = static_cast<size_t>(token);
   if (embedding_rows_)
@@ -255,6 +263,8 @@ uint64_t hash_weights(const Gguf& file) {
     for (size_t at = 0; at + kHashSample <= t.data.size(); at += kHashStep)
       fold(t.data.subspan(at, kHashSample));
   }
+  for (const Gguf::RawEntry& entry : file.raw_entries())
+    if (entry.key.starts_with(kRotationPrefix)) fold(entry.bytes);
   return hash;
 }
 

@@ -55,6 +55,8 @@ class Weights {
   static Result<Weights> load(const Gguf& file, uint32_t longest = 0);  // as read_config has it
 
   const ModelConfig& config() const { return config_; }
+  // How the model's frames are laid out; borrows its rotations.
+  KvShape kv() const;
   const std::vector<LayerWeights>& layers() const { return layers_; }
   const PackedMatrix& output() const { return output_; }
   const float* output_norm() const { return output_norm_; }
@@ -75,9 +77,10 @@ class Weights {
   const GgufTensor* embedding_ = nullptr;
   Rope rope_, local_rope_;
   uint64_t parameters_ = 0;
+  std::unique_ptr<const KvRotations> rotations_;  // or none
 };
 
-// A hash of every tensor's bytes (of very large ones, of samples) and the hyperparameters: a model's id.
+// A hash of every tensor's bytes (of very large ones, of samples) and of the rotations: a model's id.
 uint64_t hash_weights(const Gguf& file);
 
 }  // namespace phios

@@ -43,7 +43,7 @@ struct RandomOptions {
   uint64_t seed = 1;
   bool tied = false, words = false;
   std::string rope_scaling;
-  float rope_factor = 4;
+  float rope_factor = 4, outliers = 1;
   bool rope_factors = false;
 };
 
@@ -127,6 +127,7 @@ Result<int> random(const RandomOptions& options) {
   o.tied = options.tied;
   o.words = options.words;
   o.rope_factors = options.rope_factors;
+  o.outliers = options.outliers;
   TRY(read_shape(options.shape, o));
   if (!options.rope_scaling.empty()) {
     o.rope_scaling = options.rope_scaling;
@@ -212,6 +213,8 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
   command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
   command->add_flag("--rope-factors", r->rope_factors,
                     "a tensor of factors, as Llama 3.1 has one; of phi3 two");
+  command->add_option("--outliers", r->outliers, "times so much is every 16th channel of keys and values")
+      ->check(CLI::Range(1.0, 1000.0));
   command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
   command->add_option("OUT", r->out, "the file")->required();
   command->callback(command_callback(context, [r] { return random(*r); }));
@@ -255,6 +258,7 @@ void add_model_file_commands(CLI::App& model, CommandContext& context) {
                     "write the vocabulary alone, for `phios tokenize`; tokenizer.json is enough");
   command->callback(command_callback(context, [c] { return convert(*c); }));
   add_prune_command(model, context);
+  add_calibrate_command(model, context);
 
   auto s = std::make_shared<ShuffleOptions>();
   command = model.add_subcommand("shuffle", "write a file with the weights of each matrix in random order");

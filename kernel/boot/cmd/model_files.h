@@ -1,4 +1,4 @@
-// model random, induction, quantize, convert, prune, shuffle: model files made anew.
+// model random, induction, quantize, convert, prune, calibrate, shuffle: model files made anew.
 #pragma once
 
 #include <cstddef>
@@ -12,5 +12,6 @@ Status write_model_file(const std::string& path, std::span<const std::byte> byte
 
 void add_model_file_commands(CLI::App& model, CommandContext& context);
 void add_prune_command(CLI::App& model, CommandContext& context);
+void add_calibrate_command(CLI::App& model, CommandContext& context);
 
 }  // namespace phios

@@ -20,6 +20,7 @@ namespace {
 
 using testing_support::FreeDeleter;
 using testing_support::relative_error;
+using testing_support::some_rotations;
 
 constexpr uint32_t kTokens = PHI_PAGE_TOKENS;
 constexpr KvTier kTiers[] = {KvTier::kF16, KvTier::kInt8, KvTier::kInt4, KvTier::kInt2};
@@ -215,16 +216,20 @@ TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
     }
 }
 
-TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMix) {
-  const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
-  Frames frames(shape);
-  Item item{.kv = {}, .rows = 2};
-  for (uint32_t page = 0; page < 90; ++page) {
-    if (page % 7 == 3 || (page >= 16 && page < 26)) continue;  // of them a whole block
-    item.kv.push_back(frames.add(kTiers[(page / 2) % 4], page * kTokens, page % 11 == 5 ? 9 : kTokens));
+TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMixAlsoUnderTheModelsOwnRotations) {
+  KvShape shape{.n_layers = 2, .n_kv_heads = 2, .head_dim = 64};
+  const KvRotations own = some_rotations(shape);
+  for (const KvRotations* rotations : {static_cast<const KvRotations*>(nullptr), &own}) {
+    shape.rotations = rotations;
+    Frames frames(shape);
+    Item item{.kv = {}, .rows = 2};
+    for (uint32_t page = 0; page < 90; ++page) {
+      if (page % 7 == 3 || (page >= 16 && page < 26)) continue;  // of them a whole block
+      item.kv.push_back(frames.add(kTiers[(page / 2) % 4], page * kTokens, page % 11 == 5 ? 9 : kTokens));
+    }
+    item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
+    expect_reference({kernels(), shape, 6, 1, 1}, frames, item, tolerance_of(KvTier::kInt2));
   }
-  item.kv.push_back(frames.add(KvTier::kF16, 90 * kTokens, 5));
-  expect_reference({kernels(), shape, 6}, frames, item, tolerance_of(KvTier::kInt2));
 }
 
 // Windows that begin within a page, at a block's border and behind a whole section; a chunk longer than some.
@@ -291,7 +296,7 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
 
 // The upper bound of a page's scores for one query, by the ranges of its channels.
 float bound(const KvShape& shape, const KvSpan& span, uint32_t head, std::vector<float> q) {
-  if (kv_rotated(span.tier)) rotate_head(q);
+  if (shape.rotates(span.tier)) rotate_head(q, shape.rotation(&KvRotations::queries, 0, head));
   const std::byte* ranges = span.frame + shape.key_range_offset(span.tier, 0, head);
   double sum = 0;
   for (uint32_t c = 0; c < shape.head_dim; ++c) {
@@ -383,12 +388,15 @@ TEST_P(EveryVariant, RotationAndKeyRangesAreTheCodecs) {
     write_key_ranges(keys, dim, expected.data());
     kernels().key_ranges(keys, dim, ranges.data());
     EXPECT_EQ(ranges, expected);
-    std::vector<float> x(dim), y;
+    std::vector<float> x(dim), y, z(dim);
     for (uint32_t i = 0; i < dim; ++i) x[i] = std::sin(static_cast<float>(i * i));
-    y = x;
-    rotate_head(y);
-    kernels().rotate(x.data(), dim);
-    EXPECT_LT(relative_error(x, y), 1e-6);
+    const KvRotations own = some_rotations(shape);
+    for (const float* matrix : {static_cast<const float*>(nullptr), own.queries.data()}) {
+      y = x;
+      rotate_head(y, matrix);
+      kernels().rotate(x.data(), matrix, dim, z.data());
+      EXPECT_LT(relative_error(z, y), 1e-6);
+    }
   }
 }
 

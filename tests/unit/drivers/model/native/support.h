@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <thread>
 #include <vector>
@@ -113,6 +114,29 @@ inline double relative_error(std::span<const float> a, std::span<const float> b)
     error = std::max(error, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   }
   return error / peak;
+}
+
+// Matrices that mix all channels and undo each other: for each head a Householder reflection, its columns of
+// two lengths.
+inline KvRotations some_rotations(const KvShape& shape) {
+  KvRotations out;
+  std::mt19937 random(shape.head_dim);
+  std::normal_distribution<float> normal;
+  const size_t dim = shape.head_dim;
+  for (uint32_t head = 0; head < shape.n_layers * shape.n_kv_heads; ++head) {
+    std::vector<float> v(dim);
+    float squares = 0;
+    for (float& x : v) x = normal(random), squares += x * x;
+    for (size_t i = 0; i < dim; ++i)
+      for (size_t j = 0; j < dim; ++j) {
+        const float reflection = (i == j ? 1.0f : 0.0f) - 2 * v[i] * v[j] / squares;
+        out.keys.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
+        out.queries.push_back(reflection / (j % 2 == 0 ? 2.0f : 0.5f));
+        out.values.push_back(reflection * (j % 2 == 0 ? 2.0f : 0.5f));
+        out.outputs.push_back(reflection / (i % 2 == 0 ? 2.0f : 0.5f));
+      }
+  }
+  return out;
 }
 
 inline std::unique_ptr<Model> open_random(const RandomModelOptions& options,

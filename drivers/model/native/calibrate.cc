@@ -1,0 +1,220 @@
+#include "drivers/model/native/calibrate.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+#include <lapacke.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "drivers/model/native/attention.h"
+#include "drivers/model/native/config.h"
+#include "drivers/model/native/quant.h"
+#include "drivers/model/native/reference.h"
+#include "drivers/model/native/weights.h"
+#include "mm/codec.h"
+
+namespace phios {
+
+namespace {
+
+constexpr size_t kFirstPositions = size_t{Attention::kFirstPages} * PHI_PAGE_TOKENS;  // stay in f16
+constexpr double kRidge = 0.01;  // of a moment's mean, added to its diagonal: directions that no token took
+constexpr double kLeast = 1e-20;
+
+int blas(size_t n) { return static_cast<int>(n); }
+
+// Rows of one head in the window at hand, and the moments of those before.
+struct HeadMoments {
+  explicit HeadMoments(size_t dim) : keys(dim * dim), queries(dim * dim), values(dim * dim) {}
+  std::vector<float> keys, queries, values;
+  std::vector<float> key_rows, query_rows, value_rows, shares;
+};
+
+class Calibrator {
+ public:
+  explicit Calibrator(const ModelConfig& config)
+      : dim_(config.head_dim),
+        group_(config.n_heads / config.n_kv_heads),
+        n_kv_heads_(config.n_kv_heads),
+        heads_(size_t{config.n_layers} * config.n_kv_heads, HeadMoments(config.head_dim)) {}
+
+  void see(const Reference::Attended& a) {
+    if (a.keys.size() <= kFirstPositions) return;
+    const uint32_t kv_head = a.head / group_;
+    HeadMoments& h = heads_[a.layer * n_kv_heads_ + kv_head];
+    const auto append = [&](std::vector<float>& to, std::span<const float> row) {
+      to.insert(to.end(), row.begin(), row.end());
+    };
+    if (a.head % group_ == 0) {  // the newest position, once for all heads that share it
+      append(h.key_rows, std::span(a.keys.back()).subspan(kv_head * dim_, dim_));
+      append(h.value_rows, std::span(a.values.back()).subspan(kv_head * dim_, dim_));
+      h.shares.push_back(0);
+    }
+    append(h.query_rows, a.q);
+    for (size_t at = std::max(a.first, kFirstPositions); at < a.keys.size(); ++at)
+      h.shares[at - kFirstPositions] += a.weights[at - a.first];
+  }
+
+  void end_window() {
+    for (HeadMoments& h : heads_) {
+      subtract_means(h.key_rows);
+      for (size_t i = 0; i < h.value_rows.size(); ++i) h.value_rows[i] *= std::sqrt(h.shares[i / dim_]);
+      add(h.key_rows, h.keys);
+      add(h.query_rows, h.queries);
+      add(h.value_rows, h.values);
+      h.shares.clear();
+    }
+  }
+
+  const HeadMoments& head(uint32_t layer, uint32_t kv_head) const {
+    return heads_[layer * n_kv_heads_ + kv_head];
+  }
+
+ private:
+  void subtract_means(std::vector<float>& rows) const {
+    for (size_t page = 0; page < rows.size(); page += PHI_PAGE_TOKENS * dim_) {
+      const size_t end = std::min(page + PHI_PAGE_TOKENS * dim_, rows.size());
+      for (size_t c = 0; c < dim_; ++c) {
+        float sum = 0;
+        for (size_t i = page + c; i < end; i += dim_) sum += rows[i];
+        const float mean = sum / static_cast<float>((end - page) / dim_);
+        for (size_t i = page + c; i < end; i += dim_) rows[i] -= mean;
+      }
+    }
+  }
+  void add(std::vector<float>& rows, std::span<float> moment) const {
+    add_moment(rows.data(), rows.size() / dim_, dim_, dim_, moment);
+    rows.clear();
+  }
+
+  size_t dim_;
+  uint32_t group_, n_kv_heads_;
+  std::vector<HeadMoments> heads_;  // [layer][kv_head]
+};
+
+// In double, with the ridge; empty where numbers are not finite.
+std::vector<double> ridged(std::span<const float> moment, size_t dim) {
+  std::vector<double> out(moment.begin(), moment.end());
+  double trace = 0;
+  for (size_t i = 0; i < dim; ++i) trace += out[i * dim + i];
+  if (!std::isfinite(trace)) return {};
+  for (size_t i = 0; i < dim; ++i) out[i * dim + i] += kRidge * trace / static_cast<double>(dim) + kLeast;
+  return out;
+}
+
+// x ← op(l) x or op(l)⁻¹ x, l a lower triangle; all [dim][dim].
+void multiply(CBLAS_SIDE side, CBLAS_TRANSPOSE op, const std::vector<double>& l, size_t dim,
+              std::vector<double>& x) {
+  cblas_dtrmm(CblasRowMajor, side, CblasLower, op, CblasNonUnit, blas(dim), blas(dim), 1, l.data(), blas(dim),
+              x.data(), blas(dim));
+}
+void divide(CBLAS_TRANSPOSE op, const std::vector<double>& l, size_t dim, std::vector<double>& x) {
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, op, CblasNonUnit, blas(dim), blas(dim), 1, l.data(),
+              blas(dim), x.data(), blas(dim));
+}
+
+// matrix × diag(factors) × H. Columns are dealt out to the blocks of H one by one, so that each has its part
+// of the large ones.
+std::vector<float> spread(const std::vector<double>& matrix, const std::vector<double>& factors) {
+  const size_t dim = factors.size(), block = rotation_block(dim), blocks = dim / block;
+  std::vector<float> out(dim * dim);
+  for (size_t r = 0; r < dim; ++r) {
+    for (size_t c = 0; c < dim; ++c)
+      out[r * dim + c % blocks * block + c / blocks] = static_cast<float>(matrix[r * dim + c] * factors[c]);
+    rotate_head(std::span(out).subspan(r * dim, dim), nullptr);
+  }
+  return out;
+}
+
+// Keeps the length of what is coded near what it was: ranges have bounds.
+void normalise(RotationPair& pair, size_t dim) {
+  const auto squares = std::inner_product(pair.coded.begin(), pair.coded.end(), pair.coded.begin(), 0.0f);
+  const float scale = std::sqrt(static_cast<float>(dim) / squares);
+  for (float& x : pair.coded) x *= scale;
+  for (float& x : pair.reading) x /= scale;
+}
+
+void append(std::vector<float>& to, const std::vector<float>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+void append_transposed(std::vector<float>& to, const std::vector<float>& from, size_t dim) {
+  for (size_t r = 0; r < dim; ++r)
+    for (size_t c = 0; c < dim; ++c) to.push_back(from[c * dim + r]);
+}
+
+}  // namespace
+
+void add_moment(const float* rows, size_t n, size_t stride, size_t dim, std::span<float> moment) {
+  cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, blas(dim), blas(n), 1.0f, rows, blas(stride), 1.0f,
+              moment.data(), blas(dim));
+  for (size_t r = 0; r < dim; ++r)
+    for (size_t c = 0; c < r; ++c) moment[c * dim + r] = moment[r * dim + c];
+}
+
+// With A = L Lᵀ the moment of what is coded, B that of what reads, and Lᵀ B L = V S² Vᵀ: coded = L⁻ᵀ V S^½
+// and reading = L V S^-½ turn both A and B into S.
+Result<RotationPair> balance(std::span<const float> coded, std::span<const float> reading, size_t dim) {
+  std::vector<double> l = ridged(coded, dim), v = ridged(reading, dim), factors(dim);
+  const lapack_int n = blas(dim);
+  if (l.empty() || v.empty() || LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', n, l.data(), n) != 0)
+    return fail(ErrorCode::EPARSE_, "a head's second moments are not finite");
+  multiply(CblasLeft, CblasTrans, l, dim, v);
+  multiply(CblasRight, CblasNoTrans, l, dim, v);
+  if (LAPACKE_dsyevd(LAPACK_ROW_MAJOR, 'V', 'L', n, v.data(), n, factors.data()) != 0)
+    return fail(ErrorCode::EPARSE_, "a head's second moments have no eigenvectors");
+  for (double& f : factors) f = std::pow(std::max(f, 1e-12 * factors.back() + kLeast * kLeast), 0.25);
+  std::vector<double> w = v;
+  divide(CblasTrans, l, dim, v);
+  multiply(CblasLeft, CblasNoTrans, l, dim, w);
+  RotationPair pair{.coded = spread(v, factors), .reading = {}};
+  for (double& f : factors) f = 1 / f;
+  pair.reading = spread(w, factors);
+  normalise(pair, dim);
+  return pair;
+}
+
+Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens) {
+  TRY(Weights::load(file));  // it checks what the reference trusts
+  if (tokens.size() < kCalibrationTokensMin)
+    return fail(ErrorCode::EINVAL_,
+                fmt::format("a text of {} tokens calibrates nothing; give one of {} or more", tokens.size(),
+                            kCalibrationTokensMin));
+  Reference reference = TRY(Reference::load(file));
+  const ModelConfig c = TRY(read_config(file));
+  for (const Token t : tokens)
+    if (t < 0 || static_cast<uint32_t>(t) >= c.n_vocab)
+      return fail(ErrorCode::EPARSE_,
+                  fmt::format("{}: token {} has no embedding of {}", file.name(), t, c.n_vocab));
+  Calibrator calibrator(c);
+  reference.observe({.product = {}, .state = {}, .attended = [&](const auto& a) { calibrator.see(a); }});
+  const size_t window = std::min(kCalibrationWindow, c.context_length);
+  for (size_t at = 0; at < tokens.size(); at += window) {
+    for (const Token t : tokens.subspan(at, std::min(window, tokens.size() - at))) reference.next(t);
+    reference.reset();
+    calibrator.end_window();
+  }
+  KvRotations out;
+  const size_t dim = c.head_dim, group = c.n_heads / c.n_kv_heads;
+  for (uint32_t layer = 0; layer < c.n_layers; ++layer) {
+    const GgufTensor* w_o = file.find_tensor(fmt::format("blk.{}.attn_output.weight", layer));
+    std::vector<float> rows(w_o->elements);  // [n_embd][n_heads][head_dim]
+    dequantize(w_o->type, w_o->data, rows);
+    for (uint32_t kv_head = 0; kv_head < c.n_kv_heads; ++kv_head) {
+      const HeadMoments& m = calibrator.head(layer, kv_head);
+      const RotationPair keys = TRY(balance(m.keys, m.queries, dim));
+      std::vector<float> outputs(dim * dim);
+      for (size_t head = kv_head * group; head < (kv_head + 1) * group; ++head)
+        add_moment(rows.data() + head * dim, c.n_embd, c.q_size(), dim, outputs);
+      const RotationPair values = TRY(balance(m.values, outputs, dim));
+      append(out.keys, keys.coded);
+      append(out.queries, keys.reading);
+      append(out.values, values.coded);
+      append_transposed(out.outputs, values.reading, dim);
+    }
+  }
+  return out;
+}
+
+}  // namespace phios
