@@ -179,7 +179,8 @@ const Outcomes& undisturbed(const Load& load) {
 void expect_the_same(const Outcomes& outcomes, const Load& load) {
   ASSERT_EQ(outcomes.texts.size(), static_cast<size_t>(load.processes));
   for (size_t i = 0; i < outcomes.texts.size(); ++i)
-    EXPECT_EQ(outcomes.texts[i], undisturbed(load).texts[i]) << "process " << i << ", pages: " << outcomes.pages;
+    EXPECT_EQ(outcomes.texts[i], undisturbed(load).texts[i])
+        << "process " << i << ", pages: " << outcomes.pages;
   EXPECT_EQ(undisturbed(load).pages["swapped_out"], 0);
   EXPECT_NE(outcomes.texts[0], outcomes.texts[1]);
 }
