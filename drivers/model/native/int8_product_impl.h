@@ -18,10 +18,14 @@ constexpr size_t kNarrowAhead = size_t{4} << 10;
 constexpr float kPeakSmallest = 1e-30f;  // below, an activation counts as zero: 127 / peak must not overflow
 
 inline Vec halves_at(const uint8_t* p) { return vec_load_f16(reinterpret_cast<const uint16_t*>(p)); }
-// Into the second cache: it is used thousands of instructions later. Always inlined, because GCC 12 takes a
-// function that does nothing but this for one that does nothing.
+// Into the second cache, where it is used thousands of instructions later; or by the side of the caches,
+// where it is used once and soon. Always inlined, because GCC 12 takes a function that does nothing but this
+// for one that does nothing.
+enum class Use { kOnce, kLater };
+template <Use use>
 inline __attribute__((always_inline)) void fetch(const uint8_t* p, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(p + i, 0, 2);
+  constexpr int kLocality = use == Use::kOnce ? 0 : 2;
+  for (size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(p + i, 0, kLocality);
 }
 inline const float* floats_at(const uint8_t* p) { return reinterpret_cast<const float*>(p); }
 
@@ -43,11 +47,14 @@ struct PackedWeights {
     head = record + panel * f.head_bytes();
     quants = record + kGroupPanels * f.head_bytes() + (block * kGroupPanels + panel) * f.quant_bytes();
   }
-  // What stands `ahead` of this block's weights of `panels` panels.
-  __attribute__((always_inline)) void fetch_ahead(size_t panels) const {
+  // What stands `ahead` of this block's weights of so many panels. A tile of all panels is one of few rows,
+  // which goes through the weights in their order.
+  template <size_t panels>
+  __attribute__((always_inline)) void fetch_ahead() const {
+    constexpr Use kUse = panels == kGroupPanels ? Use::kOnce : Use::kLater;
     if (ahead == 0) return;
-    if (block == 0) fetch(head + ahead, panels * f.head_bytes());
-    fetch(quants + ahead, panels * f.quant_bytes());
+    if (block == 0) fetch<kUse>(head + ahead, panels * f.head_bytes());
+    fetch<kUse>(quants + ahead, panels * f.quant_bytes());
   }
   void skip_fetches(size_t) { ahead = 0; }
 
@@ -102,9 +109,10 @@ struct UnpackedWeights {
   uint8_t* at = nullptr;
 
   void seek(size_t b) { at = data + b * kUnpackedBlockBytes; }
-  __attribute__((always_inline)) void fetch_ahead(size_t) {
+  template <size_t>
+  __attribute__((always_inline)) void fetch_ahead() {
     if (next >= next_end) return;
-    fetch(next, next_step);
+    fetch<Use::kLater>(next, next_step);
     next += next_step;
   }
   void skip_fetches(size_t blocks) { next += blocks * next_step; }
@@ -209,7 +217,7 @@ __attribute__((noinline)) void int8_tile(Weights w, size_t n, const ActivationBl
   constexpr int kVectors = static_cast<int>(kBlockVectors);
   for (size_t b = 0; b < n; ++b, ++x) {
     w.seek(b);
-    w.fetch_ahead(P);
+    w.template fetch_ahead<P>();
     if constexpr (f.halves()) {
       add_block<0, 0, kVectors / 2>(w, x, stride, acc);
       add_block<1, kVectors / 2, kVectors>(w, x, stride, acc);
