@@ -94,9 +94,7 @@ void PageStream::enter(uint32_t layer) {
   }
   for (const Page& page : pages_) {
     // An address alone: the page's other layers are not there.
-    const auto bytes = reinterpret_cast<uintptr_t>(page.bytes);
-    page.span->frame =
-        reinterpret_cast<std::byte*>(bytes - pool_.shape().key_offset(page.span->tier, layer, 0));
+    page.span->frame = page.bytes - pool_.shape().key_offset(page.span->tier, layer, 0);
   }
 }
 

@@ -76,10 +76,11 @@ class Calibrator {
   void subtract_means(std::vector<float>& rows) const {
     for (size_t page = 0; page < rows.size(); page += PHI_PAGE_TOKENS * dim_) {
       const size_t end = std::min(page + PHI_PAGE_TOKENS * dim_, rows.size());
+      const size_t positions = (end - page) / dim_;
       for (size_t c = 0; c < dim_; ++c) {
         float sum = 0;
         for (size_t i = page + c; i < end; i += dim_) sum += rows[i];
-        const float mean = sum / static_cast<float>((end - page) / dim_);
+        const float mean = sum / static_cast<float>(positions);
         for (size_t i = page + c; i < end; i += dim_) rows[i] -= mean;
       }
     }

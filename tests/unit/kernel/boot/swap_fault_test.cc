@@ -26,7 +26,7 @@ struct Load {
   int processes, text_bytes;
   // The two answers and what is appended between them included.
   constexpr uint64_t frames() const {
-    return static_cast<uint64_t>(processes * (text_bytes / PHI_PAGE_TOKENS + 2));
+    return static_cast<uint64_t>(processes) * (static_cast<uint64_t>(text_bytes) / PHI_PAGE_TOKENS + 2);
   }
 };
 constexpr Load kMany{12, 224};
