@@ -328,11 +328,6 @@ Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexc
 // The last pass did not see all of its pages: what it computed is void. Those pages are computed anew, or
 // read once more; then it is its turn again.
 Sequence::Next Decoder::redo_pass() noexcept {
-  if (services_.pager.outcome(client_) == PageStream::Outcome::kStalled || ++redone_ > kRedoneMax) {
-    return fail_with({ErrorCode::EIO_,
-                      "pages: the swap file does not give back what a context larger than memory needs; give "
-                      "the kernel more memory (--kv-bytes), or look after the disk of its home"});
-  }
   if (std::exchange(revives_, false)) {
     services_.pager.revived(client_, false);
   } else if (std::exchange(guessed_, 0) > 0) {
@@ -340,7 +335,12 @@ Sequence::Next Decoder::redo_pass() noexcept {
   } else {
     context_.recompute_from(context_.computed() - in_pass_);
   }
-  return Next::kRun;
+  if (services_.pager.outcome(client_) != PageStream::Outcome::kStalled && ++redone_ <= kRedoneMax)
+    return Next::kRun;
+  redone_ = 0;
+  return fail_with({ErrorCode::EIO_,
+                    "pages: the swap file does not give back what a context larger than memory needs; give "
+                    "the kernel more memory (--kv-bytes), or look after the disk of its home"});
 }
 
 Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) noexcept {
@@ -365,11 +365,11 @@ Sequence::Next Decoder::on_logits(uint32_t position, std::span<float> logits) no
 Sequence::Next Decoder::on_computed() noexcept {
   services_.pager.end_pass(client_);
   if (services_.pager.outcome(client_) != PageStream::Outcome::kRead) return redo_pass();
-  redone_ = 0;
   if (std::exchange(revives_, false)) {
     services_.pager.revived(client_, true);
     return Next::kRun;
   }
+  redone_ = 0;  // what was lost and is computed again is no progress
   if (share_until_ > 0) share_prefix();
   if (mode_ == Mode::kDecode || context_.computed() < context_.size()) return Next::kRun;
   return stop_with(Stop::kComputed);

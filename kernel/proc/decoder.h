@@ -171,7 +171,7 @@ class Decoder final : public Sequence {
   uint32_t share_until_ = 0;
   uint32_t score_from_ = 0;
   uint32_t in_pass_ = 0;       // positions of the present pass
-  uint32_t redone_ = 0;        // passes since the last that saw all of its pages
+  uint32_t redone_ = 0;        // passes in vain since the last that computed what waits
   uint32_t guessed_ = 0;       // of them, at the end
   uint32_t verified_ = 0;      // the last of them that is right so far
   Next verdict_ = Next::kRun;  // of the present pass with guesses

@@ -235,6 +235,11 @@ TEST(LargeContext, WhereTheSwapFileIsTooSmallForAllSomeAreToldAndOthersWrite) {
   EXPECT_GE(written, 1u);
 }
 
+TEST(LargeContext, EndsWhereTheDiskGivesNothingBack) {
+  const Outcomes outcomes = run(kLarge, kLargeMemory, {10000, true, false, 1}, kLarge.frames());
+  for (const std::string& text : outcomes.texts) EXPECT_NE(text.find("EIO"), std::string::npos) << text;
+}
+
 class LargeContextFault : public SwapFault {};
 
 TEST_P(LargeContextFault, IsComputedAgainWhereTheDiskFails) {
