@@ -48,7 +48,7 @@ std::unique_ptr<Decoder> Decoder::fork(std::shared_ptr<Budget> budget, Pid pid, 
   child->sampler_.reseed(seed);
   child->text_ = text_;
   child->out_of_frames_ = out_of_frames_;
-  child->speculation_ = speculation_;
+  child->draft_ = draft_;
   return child;
 }
 
@@ -262,7 +262,7 @@ Sequence::Next Decoder::prepare(uint32_t room, bool last_resort, PassItem& item)
 uint32_t Decoder::guess(uint32_t most) noexcept {
   if (backtrack_.watches()) return 0;
   const uint32_t room = services_.model.info().context_length - context_.size();
-  most = static_cast<uint32_t>(std::min<uint64_t>({most, speculation_, room, tokens_left_ - 1}));
+  most = static_cast<uint32_t>(std::min<uint64_t>({most, draft_.next(), room, tokens_left_ - 1}));
   if (most == 0) return 0;
   const std::span<const Token> waiting = context_.pending();
   guessed_text_.assign(waiting.begin(), waiting.end());
@@ -321,6 +321,8 @@ Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexc
   }
   if (position + 1 < in_pass_) return Next::kRun;
   context_.keep_computed(first + verified_ + 1);
+  const uint32_t right = verified_ + 1, waited = in_pass_ - guessed_;
+  draft_.came_true(right > waited ? right - waited : 0);
   guessed_ = 0;
   return verdict_;
 }
@@ -330,10 +332,13 @@ Sequence::Next Decoder::verify(uint32_t position, std::span<float> logits) noexc
 Sequence::Next Decoder::redo_pass() noexcept {
   if (std::exchange(revives_, false)) {
     services_.pager.revived(client_, false);
-  } else if (std::exchange(guessed_, 0) > 0) {
-    context_.keep_computed(context_.computed() - in_pass_);
   } else {
-    context_.recompute_from(context_.computed() - in_pass_);
+    policy_.forget_masses();
+    const uint32_t first = context_.computed() - in_pass_;
+    if (std::exchange(guessed_, 0) > 0)
+      context_.keep_computed(first);
+    else
+      context_.recompute_from(first);
   }
   if (services_.pager.outcome(client_) != PageStream::Outcome::kStalled && ++redone_ <= kRedoneMax)
     return Next::kRun;

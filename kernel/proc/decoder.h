@@ -20,6 +20,7 @@
 #include "kernel/proc/vocabulary.h"
 #include "kernel/runtime/runtime.h"
 #include "kernel/sched/batcher.h"
+#include "kernel/sched/prompt_lookup.h"
 #include "kernel/sched/sampler.h"
 #include "mm/pager.h"
 #include "syscalls/codec/grammar.h"
@@ -93,8 +94,9 @@ class Decoder final : public Sequence {
   void set_out_of_frames(OutOfFrames choice) { out_of_frames_ = choice; }
   void set_policy(KvPolicyRef policy);
   PagePolicy& policy() { return policy_; }
-  // Guesses so many tokens in passes that have room, by prompt lookup: the same text, in fewer passes.
-  void set_speculation(uint32_t guesses) { speculation_ = guesses; }
+  // Guesses at most so many tokens in passes that have room, by prompt lookup, and fewer while they do not
+  // come true: the same text, in fewer passes.
+  void set_speculation(uint32_t guesses) { draft_ = DraftLength(guesses); }
   void set_niceness(int niceness) { niceness_.store(niceness, std::memory_order_relaxed); }
 
   // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.
@@ -121,7 +123,7 @@ class Decoder final : public Sequence {
   int niceness() const noexcept override { return niceness_.load(std::memory_order_relaxed); }
   uint32_t waiting() const noexcept override;
   uint32_t least() const noexcept override;
-  uint32_t guesses() const noexcept override { return mode_ == Mode::kDecode ? speculation_ : 0; }
+  uint32_t guesses() const noexcept override { return mode_ == Mode::kDecode ? draft_.next() : 0; }
   Next prepare(uint32_t room, bool last_resort, PassItem& item) noexcept override;
   Next on_logits(uint32_t position, std::span<float> logits) noexcept override;
   Next on_computed() noexcept override;
@@ -175,7 +177,7 @@ class Decoder final : public Sequence {
   uint32_t guessed_ = 0;       // of them, at the end
   uint32_t verified_ = 0;      // the last of them that is right so far
   Next verdict_ = Next::kRun;  // of the present pass with guesses
-  uint32_t speculation_ = 0;
+  DraftLength draft_;
   bool recomputing_ = false;  // lost pages come before what waits
   bool frame_waits_ = false;  // it is complete, and its end has yet to be judged
   bool revives_ = false;      // the present pass computes such pages

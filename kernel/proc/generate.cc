@@ -25,6 +25,7 @@ void GenerateCall::begin() {
   if (!matcher) return finish(std::unexpected(matcher.error()));
   decoder_.set_matcher(std::move(*matcher));
   decoder_.sampler() = SamplerState(request_.params, request_.seed);
+  decoder_.set_speculation(request_.speculate);
   decoder_.text().clear();
   decoder_.set_stop(request_.stop.empty() ? std::vector<std::string>{}
                                           : std::vector<std::string>{request_.stop});

@@ -20,6 +20,7 @@ struct GenerateRequest {
   uint64_t seed = 0;
   std::vector<std::string> form;
   std::string stop;                   // ends the text when it is generated
+  uint32_t speculate = 0;             // guesses of a pass
   bool return_traps = false;          // a frame is returned instead of being dispatched
   uint32_t truncate_to = UINT32_MAX;  // afterwards (score and embed leave the context as it was)
 };

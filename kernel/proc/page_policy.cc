@@ -52,6 +52,7 @@ class ShotCounter {
 std::span<PageMass> PagePolicy::masses(uint32_t pages) {
   if (!policy_->needs_masses()) return {};
   masses_.resize(pages);
+  before_ = masses_;
   return masses_;
 }
 

@@ -24,6 +24,7 @@ class PagePolicy {
   const KvPolicyRef& get() const { return policy_; }
   // Where a pass over so many pages adds their attention; empty if the policy does not ask for it.
   std::span<PageMass> masses(uint32_t pages);
+  void forget_masses() { masses_ = before_; }  // of that pass, which was void
   void truncate(uint32_t positions);
   void pin(uint32_t first, uint32_t last, bool on);  // positions; the newest word on a position counts
   void apply(Context& context, Pager& pager, const Vocabulary& vocabulary);
@@ -41,6 +42,7 @@ class PagePolicy {
   uint32_t applied_ = 0;          // full pages when it was last applied
   bool prompt_computed_ = false;  // all of it was then
   std::vector<PageMass> masses_;  // by page; of a guess that was wrong they keep what it attended to
+  std::vector<PageMass> before_;  // the same, before the last pass
   std::vector<uint32_t> numbers_;
   std::vector<phi_kv_page> pages_;
   std::vector<uint8_t> wanted_;

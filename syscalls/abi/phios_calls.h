@@ -288,12 +288,13 @@ static inline phi_status phi_ctx_append(phi_proc *proc, const char *text, const 
   return phi_syscall_int(proc, PHI_SYS_ctx_append, call_args, 3, deadline_ns, out);
 }
 
-/* decodes from the context; traps are dispatched on the way, or returned if on_trap=return; the text */
-static inline phi_status phi_ctx_generate(phi_proc *proc, int64_t max_tokens, const char *temperature, int64_t seed, int64_t top_k, const char *top_p, const char *min_p, const char *form, const char *stop, const char *on_trap, char *buf, size_t cap, size_t *len, int64_t deadline_ns) {
-  phi_arg call_args[9];
+/* decodes from the context; traps are dispatched on the way, or returned if on_trap=return; up to speculate tokens of a pass are guessed, which changes its time alone; the text */
+static inline phi_status phi_ctx_generate(phi_proc *proc, int64_t max_tokens, const char *temperature, int64_t seed, int64_t top_k, const char *top_p, const char *min_p, const char *form, const char *stop, const char *on_trap, int64_t speculate, char *buf, size_t cap, size_t *len, int64_t deadline_ns) {
+  phi_arg call_args[10];
   char max_tokens_text[PHI_INT_TEXT];
   char seed_text[PHI_INT_TEXT];
   char top_k_text[PHI_INT_TEXT];
+  char speculate_text[PHI_INT_TEXT];
   call_args[0] = phi_arg_int(max_tokens, max_tokens_text);
   call_args[1] = phi_arg_text(temperature);
   call_args[2] = phi_arg_int(seed, seed_text);
@@ -303,7 +304,8 @@ static inline phi_status phi_ctx_generate(phi_proc *proc, int64_t max_tokens, co
   call_args[6] = phi_arg_text(form);
   call_args[7] = phi_arg_text(stop);
   call_args[8] = phi_arg_text(on_trap);
-  return phi_syscall(proc, PHI_SYS_ctx_generate, call_args, 9, deadline_ns, buf, cap, len);
+  call_args[9] = phi_arg_int(speculate, speculate_text);
+  return phi_syscall(proc, PHI_SYS_ctx_generate, call_args, 10, deadline_ns, buf, cap, len);
 }
 
 /* the log probability of each token of a text after the context */

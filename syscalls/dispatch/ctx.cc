@@ -8,6 +8,7 @@
 #include "kernel/proc/generate.h"
 #include "kernel/proc/native_body.h"
 #include "kernel/proc/prompt_body.h"
+#include "kernel/sched/prompt_lookup.h"
 #include "syscalls/dispatch/dispatch.h"
 
 namespace phios {
@@ -125,7 +126,7 @@ Result<float> fraction(const Invocation& in, size_t i, float otherwise, float mo
   return x;
 }
 
-// max_tokens temperature seed top_k top_p min_p form stop on_trap, as in the table.
+// max_tokens temperature seed top_k top_p min_p form stop on_trap speculate, as in the table.
 Result<GenerateRequest> generate_request(const Invocation& in) {
   GenerateRequest request;
   request.max_tokens =
@@ -143,6 +144,7 @@ Result<GenerateRequest> generate_request(const Invocation& in) {
       return fail(ErrorCode::EINVAL_, fmt::format("on_trap: return or dispatch, not {}", in.arg(8)));
     request.return_traps = in.arg(8) == "return";
   }
+  if (in.has(9)) request.speculate = static_cast<uint32_t>(TRY(in.integer(9, 0, kGuessesMax)));
   return request;
 }
 

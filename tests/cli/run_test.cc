@@ -59,6 +59,32 @@ TEST_F(CliRun, TokenCountsAddUp) {
   }
 }
 
+// ctx_generate guesses where it is asked to, and says the same.
+TEST_F(CliRun, GuessesChangeNoText) {
+  write("say.lua",
+        "phi.ctx.append('Rules: the river runs past seven stones. The river runs past seven stones. The')\n"
+        "local text, err = phi.ctx.generate({max_tokens = 80, speculate = tonumber(phi.mem.read('1'))})\n"
+        "if not text then error(err.message) end\n"
+        "phi.io.print((text:gsub('.', function(c) return string.format('%02x', c:byte()) end)))\n");
+  const auto say = [&](const char* guesses) {
+    return run({"--model", "random", "run", "say.lua", guesses, "--stats", "json"});
+  };
+  const ChildResult plain = say("0"), guessing = say("8");
+  ASSERT_EQ(plain.exit_code, 0) << plain.errors;
+  ASSERT_EQ(guessing.exit_code, 0) << guessing.errors;
+  const auto stats = [](const ChildResult& ran) {
+    return nlohmann::json::parse(lines_of(ran.output).back());
+  };
+  const std::string text = lines_of(plain.output).front();
+  EXPECT_EQ(lines_of(guessing.output).front(), text);
+  EXPECT_GT(text.size(), 80u);
+  EXPECT_EQ(stats(plain).at("guessed"), 0);
+  EXPECT_GT(stats(guessing).at("guessed"), stats(guessing).at("rejected"));
+  const ChildResult refused = say("65");
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.errors, HasSubstr("speculate: 65"));
+}
+
 TEST_F(CliRun, ProfilesAndTraces) {
   const ChildResult ran = run({"run", "count", "3", "--profile", "--trace", "out.json"});
   EXPECT_EQ(ran.output, "3\n2\n1\ndone\n");

@@ -247,8 +247,8 @@ function phi.ctx.drop(name) end
 ---@return phi.Error? err
 function phi.ctx.append(text, options) end
 
----decodes from the context; traps are dispatched on the way, or returned if on_trap=return; the text
----@param options? {max_tokens?: integer, temperature?: string, seed?: integer, top_k?: integer, top_p?: string, min_p?: string, form?: string, stop?: string, on_trap?: string, ms?: integer}
+---decodes from the context; traps are dispatched on the way, or returned if on_trap=return; up to speculate tokens of a pass are guessed, which changes its time alone; the text
+---@param options? {max_tokens?: integer, temperature?: string, seed?: integer, top_k?: integer, top_p?: string, min_p?: string, form?: string, stop?: string, on_trap?: string, speculate?: integer, ms?: integer}
 ---@return string? result
 ---@return phi.Error? err
 function phi.ctx.generate(options) end

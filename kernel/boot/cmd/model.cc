@@ -135,7 +135,11 @@ class Generation {
  public:
   Generation(LoneSequence& sequence, const Tokenizer& tokenizer, const GenerateOptions& options,
              uint64_t seed)
-      : sequence_(sequence), tokenizer_(tokenizer), options_(options), sampler_(options.sampling, seed) {}
+      : sequence_(sequence),
+        tokenizer_(tokenizer),
+        options_(options),
+        sampler_(options.sampling, seed),
+        draft_(options.speculate) {}
 
   // `write`: takes the logits of each token that is generated; `show`: the token.
   Status run(std::vector<Token> prompt, const std::function<Status(std::span<const float>)>& write,
@@ -144,7 +148,7 @@ class Generation {
     left_ = options_.n;
     while (left_ > 0 && status_) {
       std::vector<Token> pass(text_.begin() + sequence_.positions(), text_.end());
-      if (pass.size() == 1) guess_next(text_, std::min(options_.speculate, left_ - 1), pass);
+      if (pass.size() == 1) guess_next(text_, std::min(draft_.next(), left_ - 1), pass);
       TRY(one_pass(pass, write, show));
     }
     return status_;
@@ -156,6 +160,7 @@ class Generation {
                   const std::function<void(Token)>& show) {
     const size_t first = sequence_.positions(), waits = text_.size() - first;
     bool right = true;  // so far
+    uint32_t came_true = 0;
     const auto see = [&](uint32_t position, std::span<float> logits) {
       if (!right || left_ == 0 || position + 1 < text_.size()) return;
       status_ = write(logits);
@@ -169,9 +174,11 @@ class Generation {
       show(next);
       const size_t guess = position + 1 - first;
       right = guess < pass.size() && pass[guess] == next;
+      came_true += right ? 1 : 0;
     };
     TRY(sequence_.compute(pass, pass.size() > waits, see));
     sequence_.truncate(static_cast<uint32_t>(text_.size() - 1));
+    if (pass.size() > waits) draft_.came_true(came_true);
     return {};
   }
 
@@ -179,6 +186,7 @@ class Generation {
   const Tokenizer& tokenizer_;
   const GenerateOptions& options_;
   SamplerState sampler_;
+  DraftLength draft_;
   std::vector<Token> text_;
   uint32_t left_ = 0;
   Status status_;
@@ -275,8 +283,9 @@ void add_model_commands(CLI::App& app, CommandContext& context) {
   command->add_option("--top-p", g->sampling.top_p, "1: all")->check(CLI::Range(0.0, 1.0));
   command->add_option("--min-p", g->sampling.min_p, "0: all")->check(CLI::Range(0.0, 1.0));
   command
-      ->add_option("--speculate", g->speculate,
-                   "guess so many tokens in a pass from what the text said before: the same text, faster")
+      ->add_option(
+          "--speculate", g->speculate,
+          "guess at most so many tokens in a pass from what the text said before: the same text, faster")
       ->check(CLI::Range(0u, kGuessesMax));
   command->add_option("--logits", g->logits, "where the logits go")->type_name("FILE");
   command->add_flag("--special", g->special, "special tokens that the prompt spells become tokens");

@@ -33,5 +33,21 @@ TEST(PromptLookup, APeriodGoesOn) {
   EXPECT_EQ(guess({1, 2, 1, 2, 1}, 5), (std::vector<Token>{2, 1, 2, 1, 2}));
 }
 
+TEST(DraftLength, FollowsWhatCameTrue) {
+  DraftLength draft(6);
+  EXPECT_EQ(draft.next(), 6u) << "a first try costs little";
+  draft.came_true(2);
+  EXPECT_EQ(draft.next(), 4u);
+  draft.came_true(0);
+  EXPECT_EQ(draft.next(), 1u) << "never none: it could not grow again";
+  for (const uint32_t next : {2u, 4u, 6u, 6u}) {
+    draft.came_true(draft.next());
+    EXPECT_EQ(draft.next(), next);
+  }
+  DraftLength none;
+  none.came_true(0);
+  EXPECT_EQ(none.next(), 0u);
+}
+
 }  // namespace
 }  // namespace phios
