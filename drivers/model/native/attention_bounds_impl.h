@@ -2,6 +2,8 @@
 // attention_impl.h, over whatever Vec the including file has chosen.
 #pragma once
 
+#include <cstdint>
+
 #include "drivers/model/native/attention_kernels.h"
 #include "mm/codec.h"
 
@@ -10,21 +12,26 @@ namespace {
 
 constexpr size_t kLine = 64;  // bytes of a cache line
 
-// The bounds of four pages for four queries: Σ over the channels of the larger of q × scale × zero and q ×
-// scale × (zero + kRangeSteps), which is scale × (q × zero + rise), rise = max(q, 0) × kRangeSteps.
+// The bounds of four pages, each the largest of its four queries': Σ over the channels of the larger of q ×
+// scale × zero and q × scale × (zero + kRangeSteps), which is q × (scale × zero) + rise × scale, rise =
+// max(q, 0) × kRangeSteps. Lanes 4 i … of the result are page i's.
 inline Vec bound_tile(const std::byte* const (&ranges)[4], const float* const (&q)[4],
                       const float* const (&rise)[4], size_t dim) {
   Vec acc[16];
   for (Vec& a : acc) a = vec_zero();
   for (size_t c = 0; c < dim; c += kLanes)
     for (size_t p = 0; p < 4; ++p) {
-      const Vec scale = vec_load_scale(ranges[p] + c), zero = vec_load_i8(ranges[p] + dim + c);
+      const Vec scale = vec_load_scale(ranges[p] + c);
+      const Vec least = vec_mul(scale, vec_load_i8(ranges[p] + dim + c));
       for (size_t m = 0; m < 4; ++m) {
-        const Vec most = vec_fma(vec_load(q[p] + m * dim + c), zero, vec_load(rise[p] + m * dim + c));
-        acc[4 * p + m] = vec_fma(scale, most, acc[4 * p + m]);
+        Vec& sum = acc[4 * p + m];
+        sum = vec_fma(least, vec_load(q[p] + m * dim + c), sum);
+        sum = vec_fma(scale, vec_load(rise[p] + m * dim + c), sum);
       }
     }
-  return vec_sums(acc);
+  Vec sums = vec_sums(acc);
+  sums = vec_larger(sums, vec_swap<1>(sums));
+  return vec_larger(sums, vec_swap<2>(sums));
 }
 
 // Four queries, plain and rotated, each with its rise; of fewer the last again.
@@ -45,6 +52,12 @@ inline void load_bound_queries(const AttentionQueries& queries, size_t first, si
 void bound(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds) {
   constexpr size_t kAhead = 12;  // pages
   const size_t dim = block.shape.head_dim, n = block.pages.size();
+  size_t offsets[kKvTiers];
+  for (size_t tier = 0; tier < kKvTiers; ++tier)
+    offsets[tier] = block.shape.key_range_offset(static_cast<KvTier>(tier), block.layer, block.kv_head);
+  const auto ranges_of = [&](const KvSpan& span) {
+    return span.frame + offsets[static_cast<size_t>(span.tier)];
+  };
   for (size_t page = 0; page < n; ++page) bounds[page] = -INFINITY;
   for (size_t first = 0; first < queries.n; first += 4) {
     load_bound_queries(queries, first, dim, scratch);
@@ -53,20 +66,37 @@ void bound(const AttentionQueries& queries, const AttentionBlock& block, float* 
       const float *q[4], *rise[4];
       for (size_t p = 0; p < 4; ++p) {
         const KvSpan& span = block.pages[page + p < n ? page + p : n - 1];
-        ranges[p] = block.ranges(span);
+        ranges[p] = ranges_of(span);
         q[p] = scratch + (block.shape.rotates(span.tier) ? 8 * dim : 0);
         rise[p] = q[p] + 4 * dim;
         if (page + p + kAhead >= n) continue;
-        const std::byte* next = block.ranges(block.pages[page + p + kAhead]);
+        const std::byte* next = ranges_of(block.pages[page + p + kAhead]);
         for (size_t at = 0; at < 2 * dim; at += kLine) __builtin_prefetch(next + at);
       }
-      float sums[kLanes];
-      vec_store(sums, bound_tile(ranges, q, rise, dim));
+      float most[kLanes];
+      vec_store(most, bound_tile(ranges, q, rise, dim));
       for (size_t p = 0; p < 4 && page + p < n; ++p)
-        for (size_t m = 0; m < 4; ++m)
-          if (sums[4 * p + m] > bounds[page + p]) bounds[page + p] = sums[4 * p + m];
+        bounds[page + p] = most[4 * p] > bounds[page + p] ? most[4 * p] : bounds[page + p];
     }
   }
+}
+
+// By bisection over its bits: counting is free of branches, four times as fast as a partition of two
+// thousand.
+int32_t find_bar(const int32_t* ranks, size_t n_ranks, uint32_t n) {
+  const auto reach = [&](int32_t bar) {
+    uint32_t count = 0;
+    for (size_t i = 0; i < n_ranks; ++i) count += ranks[i] >= bar ? 1 : 0;
+    return count;
+  };
+  int32_t bar = reach(0) >= n ? 0 : INT32_MIN;
+  for (int bit = 30; bit >= 0; --bit) {
+    const int32_t higher = bar | (1 << bit);
+    const uint32_t count = reach(higher);
+    if (count >= n) bar = higher;
+    if (count == n) break;
+  }
+  return bar;
 }
 
 void key_ranges(const uint16_t* keys, uint32_t head_dim, std::byte* out) {

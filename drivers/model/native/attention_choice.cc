@@ -16,24 +16,6 @@ int32_t rank_of(float x) {
   return bits ^ ((bits >> 31) & INT32_MAX);
 }
 
-// A bar that the n largest reach, and of the others at most some that equal it. By bisection over its bits:
-// counting is free of branches, four times as fast as a partition of two thousand.
-int32_t find_bar(std::span<const int32_t> ranks, uint32_t n) {
-  const auto reach = [&](int32_t bar) {
-    uint32_t count = 0;
-    for (const int32_t rank : ranks) count += rank >= bar ? 1 : 0;
-    return count;
-  };
-  int32_t bar = reach(0) >= n ? 0 : INT32_MIN;
-  for (int bit = 30; bit >= 0; --bit) {
-    const int32_t higher = bar | (1 << bit);
-    const uint32_t count = reach(higher);
-    if (count >= n) bar = higher;
-    if (count == n) break;
-  }
-  return bar;
-}
-
 }  // namespace
 
 // The pages of the task's row that the head attends to, in order. False: all of them, there are so few.
@@ -56,7 +38,7 @@ bool Attention::choose_pages(const Job& job, uint32_t head) {
                  {shape_, job.layer, head, choice, {}}, w.scratch.data(), w.bounds.data());
   for (size_t i = 0; i < choice.size(); ++i)
     w.ranks[i] = choice[i].n < PHI_PAGE_TOKENS ? INT32_MAX : rank_of(w.bounds[i]);  // no ranges: taken
-  const int32_t bar = find_bar(w.ranks, m.chosen);
+  const int32_t bar = kernels_.find_bar(w.ranks.data(), w.ranks.size(), m.chosen);
   int64_t level = m.chosen - std::ranges::count_if(w.ranks, [&](int32_t rank) { return rank > bar; });
   w.pages.assign(all.begin(), all.begin() + kFirstPages);
   for (size_t i = 0; i < choice.size(); ++i)

@@ -486,6 +486,7 @@ constexpr AttentionKernels attention_table(std::string_view name) {
           .merge = merge,
           .finish = finish,
           .bound = bound,
+          .find_bar = find_bar,
           .rotate = rotate,
           .key_ranges = key_ranges};
 }

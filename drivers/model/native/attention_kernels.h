@@ -68,9 +68,6 @@ struct AttentionBlock {
   const float* rotation(std::vector<float> KvRotations::* of) const {
     return shape.rotation(of, layer, kv_head);
   }
-  const std::byte* ranges(const KvSpan& s) const {
-    return s.frame + shape.key_range_offset(s.tier, layer, kv_head);
-  }
 };
 
 struct AttentionKernels {
@@ -85,6 +82,8 @@ struct AttentionKernels {
   // bounds[page] = no less than the largest score of the page's keys for any of the queries, by the ranges of
   // its channels. The block may have any number of pages, all of them full.
   void (*bound)(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds);
+  // A bar that the n largest ranks reach, and of the others at most some that equal it.
+  int32_t (*find_bar)(const int32_t* ranks, size_t n_ranks, uint32_t n);
   // out = rotate_head() of the codec of x.
   void (*rotate)(const float* x, const float* matrix, size_t head_dim, float* out);
   // write_key_ranges() of the codec.

@@ -176,7 +176,8 @@ Result<RotationPair> balance(std::span<const float> coded, std::span<const float
   return pair;
 }
 
-Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens) {
+Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens,
+                                        const std::function<void(size_t tokens)>& done) {
   TRY(Weights::load(file));  // it checks what the reference trusts
   if (tokens.size() < kCalibrationTokensMin)
     return fail(ErrorCode::EINVAL_,
@@ -192,7 +193,11 @@ Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token>
   reference.observe({.product = {}, .state = {}, .attended = [&](const auto& a) { calibrator.see(a); }});
   const size_t window = std::min(kCalibrationWindow, c.context_length);
   for (size_t at = 0; at < tokens.size(); at += window) {
-    for (const Token t : tokens.subspan(at, std::min(window, tokens.size() - at))) reference.next(t);
+    const size_t end = std::min(at + window, tokens.size());
+    for (size_t i = at; i < end; ++i) {
+      reference.next(tokens[i]);
+      if (done) done(i + 1);
+    }
     reference.reset();
     calibrator.end_window();
   }

@@ -7,6 +7,7 @@
 // are not finite).
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -22,8 +23,9 @@ inline constexpr uint32_t kCalibrationWindow = 512;  // tokens that are computed
 // are enough. Behind the first pages, which stay in f16, these moments are taken: of keys, turned by RoPE,
 // less the mean of their page, since a channel of a page has a zero of its own; of the queries of all heads
 // that read them; of values, each times its share of attention; and what of a value reaches the residual:
-// W_oᵀ W_o.
-Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens);
+// W_oᵀ W_o. `done` hears from time to time how many tokens have been computed.
+Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens,
+                                        const std::function<void(size_t tokens)>& done = {});
 
 // moment += rowsᵀ × rows, n rows of dim numbers at a stride.
 void add_moment(const float* rows, size_t n, size_t stride, size_t dim, std::span<float> moment);

@@ -118,7 +118,8 @@ std::vector<uint64_t> shape_of(const GgufTensor& t) { return {t.shape.begin(), t
 
 }  // namespace
 
-Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens) {
+Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens,
+                              const std::function<void(size_t tokens)>& done) {
   TRY(Weights::load(file));  // it checks what the reference trusts
   Reference reference = TRY(Reference::load(file));
   const ModelConfig config = TRY(read_config(file));
@@ -139,12 +140,13 @@ Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens) {
             before.assign(x.begin(), x.end());
           },
   });
-  for (const Token token : tokens) {
-    if (token < 0 || static_cast<uint32_t>(token) >= config.n_vocab)
-      return fail(ErrorCode::EINVAL_, fmt::format("token {} is not one of {}", token, config.n_vocab));
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= config.n_vocab)
+      return fail(ErrorCode::EINVAL_, fmt::format("token {} is not one of {}", tokens[i], config.n_vocab));
     before.clear();
     layer = 0;
-    reference.next(token);
+    reference.next(tokens[i]);
+    if (done) done(i + 1);
   }
   for (auto& [tensor, norms] : out.input_norms)
     for (float& n : norms) n = std::sqrt(n);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,14 +18,15 @@
 namespace phios {
 
 // What a calibration text does inside of a model, by plain arithmetic (Reference): slow, a few hundred tokens
-// are enough.
+// are enough. `done` hears from time to time how many have been computed.
 struct Calibration {
   // Of each matrix's inputs, over the tokens: √Σ x².
   std::map<std::string, std::vector<float>> input_norms;
   // Of each layer: 1 - the mean cosine between what enters it and what leaves it, its influence.
   std::vector<double> influence;
 };
-Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens);
+Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens,
+                              const std::function<void(size_t tokens)>& done = {});
 
 enum class PruneScope : uint8_t {
   kMatrix,     // the smallest of a matrix

@@ -23,7 +23,10 @@ Result<int> calibrate_model(const Options& o) {
   const std::unique_ptr<Tokenizer> tokenizer = TRY(make_tokenizer(file));
   std::vector<Token> tokens = tokenizer->encode(TRY(read_text(o.text)), true);
   tokens.resize(std::min<size_t>(tokens.size(), o.tokens));
-  TRY(write_model_file(o.out, write_rotations(file, TRY(calibrate_rotations(file, tokens)))));
+  ProgressLine progress("tokens", tokens.size());
+  const KvRotations rotations =
+      TRY(calibrate_rotations(file, tokens, [&](size_t done) { progress.show(done); }));
+  TRY(write_model_file(o.out, write_rotations(file, rotations)));
   return 0;
 }
 

@@ -31,7 +31,8 @@ Result<Calibration> calibrate_by_text(const Gguf& file, const Options& options) 
   if (tokenizer->adds_bos() && tokenizer->bos() >= 0) tokens.insert(tokens.begin(), tokenizer->bos());
   tokens.resize(std::min<size_t>(tokens.size(), options.tokens));
   if (tokens.empty()) return wrong(options.text + ": an empty text calibrates nothing");
-  return calibrate(file, tokens);
+  ProgressLine progress("tokens", tokens.size());
+  return calibrate(file, tokens, [&](size_t done) { progress.show(done); });
 }
 
 Result<std::vector<std::byte>> without_layers(const Gguf& file, const Options& options,
