@@ -23,7 +23,7 @@ inline constexpr uint32_t kCalibrationWindow = 512;  // tokens that are computed
 // are enough. Behind the first pages, which stay in f16, these moments are taken: of keys, turned by RoPE,
 // less the mean of their page, since a channel of a page has a zero of its own; of the queries of all heads
 // that read them; of values, each times its share of attention; and what of a value reaches the residual:
-// W_oᵀ W_o. `done` hears from time to time how many tokens have been computed.
+// W_oᵀ W_o. `done`: told how many tokens have been computed, after each.
 Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens,
                                         const std::function<void(size_t tokens)>& done = {});
 

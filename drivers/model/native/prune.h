@@ -18,13 +18,14 @@
 namespace phios {
 
 // What a calibration text does inside of a model, by plain arithmetic (Reference): slow, a few hundred tokens
-// are enough. `done` hears from time to time how many have been computed.
+// are enough.
 struct Calibration {
   // Of each matrix's inputs, over the tokens: √Σ x².
   std::map<std::string, std::vector<float>> input_norms;
   // Of each layer: 1 - the mean cosine between what enters it and what leaves it, its influence.
   std::vector<double> influence;
 };
+// `done`: told how many tokens have been computed, after each.
 Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens,
                               const std::function<void(size_t tokens)>& done = {});
 
