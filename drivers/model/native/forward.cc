@@ -20,6 +20,9 @@ constexpr uint64_t kWideWork = 6'000'000;  // multiply-adds of a pass from which
 constexpr size_t kTileRowsSmall = 24;      // of a pass of fewer than kLargePass rows
 constexpr size_t kTileRowsLarge = 48;
 constexpr size_t kLargePass = 96;
+// From one worker's scratch to the next: a core's prefetchers run ahead as far as a scratch is long, and
+// would take the neighbour's lines from it again and again.
+constexpr size_t kScratchStep = 2 * kInt8Scratch;
 constexpr size_t kPairRows = 3;        // up to so many rows, a tile is a pair of groups (see the kernels)
 constexpr size_t kSerialNanos = 1500;  // a phase that is shorter is not shared out
 constexpr size_t kTileNanos = 1000;
@@ -88,7 +91,7 @@ Status Forward::make_buffers() {
   // An odd number of cache lines: rows do not fall upon each other's places in the caches.
   if (const size_t widest = widest_in_blocks(weights_)) bytes_stride_ = widest / kBlockInputs | 1;
   const size_t byte_blocks = max_rows_ * bytes_stride_ * sizeof(ActivationBlock);
-  const size_t unpacked = bytes_stride_ > 0 ? pool_.threads() * kInt8Scratch : 0;
+  const size_t unpacked = bytes_stride_ > 0 ? pool_.threads() * kScratchStep : 0;
   size_t bytes = Arena::padded(byte_blocks) + Arena::padded(unpacked);
   for (const auto& w : wanted) bytes += Arena::padded(w.rows * round_up(w.width, kLanes) * sizeof(float));
   arena_ = TRY(Arena::create(bytes));
@@ -269,7 +272,7 @@ void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t 
                                    .bias = r.bias,
                                    .add = r.add,
                                    .ahead = fetches_ ? block_format(p.w->type).group_bytes(p.w->n_in) : 0,
-                                   .scratch = unpacked_ + worker * kInt8Scratch});
+                                   .scratch = unpacked_ + worker * kScratchStep});
   ProductRows rows = r;
   rows.x += row * r.x_stride;
   rows.y = y;

@@ -36,7 +36,9 @@ struct PackedWeights {
   static constexpr BlockFormat kFormat = f;
   const uint8_t* group;
   size_t panel;
-  size_t ahead;  // bytes from here to what will be needed next, 0: nobody knows
+  size_t ahead;      // bytes from here to what will be needed next, 0: nobody knows
+  size_t turns = 1;  // tiles of rows that share the fetches, each making those of every so many blocks
+  size_t turn = 0;   // blocks until this tile's next
   const uint8_t* head = nullptr;
   const uint8_t* quants = nullptr;
   size_t block = 0;  // of the record
@@ -50,13 +52,15 @@ struct PackedWeights {
   // What stands `ahead` of this block's weights of so many panels. A tile of all panels is one of few rows,
   // which goes through the weights in their order.
   template <size_t panels>
-  __attribute__((always_inline)) void fetch_ahead() const {
+  __attribute__((always_inline)) void fetch_ahead() {
     constexpr Use kUse = panels == kGroupPanels ? Use::kOnce : Use::kLater;
-    if (ahead == 0) return;
+    if (ahead == 0 || turn-- > 0) return;
+    turn = turns - 1;
     if (block == 0) fetch<kUse>(head + ahead, panels * f.head_bytes());
     fetch<kUse>(quants + ahead, panels * f.quant_bytes());
   }
-  void skip_fetches(size_t) { ahead = 0; }
+  // One tile that asked for all would wait for lines, and the others for none.
+  void take_turn(size_t tile, size_t tiles, size_t) { turn = tile, turns = tiles; }
 
   template <int j>
   Bytes vector(int p) const {
@@ -115,7 +119,7 @@ struct UnpackedWeights {
     fetch<Use::kLater>(next, next_step);
     next += next_step;
   }
-  void skip_fetches(size_t blocks) { next += blocks * next_step; }
+  void take_turn(size_t tile, size_t, size_t blocks) { next += tile * blocks * next_step; }
   uint8_t* panel(int p) const { return at + static_cast<size_t>(p) * kPanelBytes; }
   template <int j>
   Bytes vector(int p) const {
@@ -256,8 +260,9 @@ void int8_rows(Weights w, size_t first_block, size_t blocks, const Int8Rows& row
   const size_t chunks = (rows.rows + R - 1) / R;
   for (size_t c = 0; c < chunks; ++c) {
     const size_t row = rows.rows * c / chunks, end = rows.rows * (c + 1) / chunks;
-    if (c > 0) w.skip_fetches(blocks);  // the tile before has made them
-    int8_tile_of<Weights, R, P>(end - row, w, blocks, rows.x + row * rows.x_stride + first_block,
+    Weights part = w;
+    part.take_turn(c, chunks, blocks);
+    int8_tile_of<Weights, R, P>(end - row, part, blocks, rows.x + row * rows.x_stride + first_block,
                                 rows.x_stride, output_of(rows, row, column, first_block > 0));
   }
 }
