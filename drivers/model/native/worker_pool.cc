@@ -14,7 +14,8 @@ namespace phios {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kSpinInPass = std::chrono::microseconds(20);  // a phase's serial part is shorter
+constexpr auto kSpinInPass = std::chrono::microseconds(20);    // a phase's serial part is shorter
+constexpr auto kYieldInPass = std::chrono::microseconds(500);  // its last task is, of a long context
 constexpr auto kSpinAfter = std::chrono::microseconds(4);
 constexpr int kSpinsForTile = 2000;
 constexpr int kSpinsPerLook = 32;  // at the clock
@@ -133,10 +134,13 @@ void WorkerPool::work(unsigned worker) noexcept {
       continue;
     }
     for (int i = 0; i < kSpinsPerLook; ++i) pause();
-    const auto limit = active_.load(std::memory_order_relaxed) ? kSpinInPass : kSpinAfter;
-    if (Clock::now() - idle_since > limit) {
+    const bool in_pass = active_.load(std::memory_order_relaxed);
+    const auto idle = Clock::now() - idle_since;
+    if (idle > (in_pass ? kYieldInPass : kSpinAfter)) {
       park();
       idle_since = Clock::now();
+    } else if (in_pass && idle > kSpinInPass) {
+      ::sched_yield();
     }
   }
 }

@@ -7,7 +7,7 @@
 // Ownership: owns its threads; joined by the destructor. Threads: begin, run and end by one thread at a time,
 // which takes tiles too and counts as worker 0. A worker that comes late costs nothing: the others take its
 // tiles. Workers are pinned, each to a core of those that the process may use, spin a few microseconds
-// between phases, and park on a futex between passes.
+// between phases, then leave the core to whoever wants it, and park on a futex between passes.
 #pragma once
 
 #include <atomic>
