@@ -367,6 +367,12 @@ bool Pager::put_out_page(uint32_t page, Unwritten unwritten) {
   return true;
 }
 
+KvTier Pager::tier(uint32_t page) const {
+  const PagePlace place = pool_.place(page);
+  if (is_resident(place)) return static_cast<KvTier>(place);
+  return place == PagePlace::kSwap ? swap_->tier(pool_.swap_slot(page)) : KvTier::kF16;
+}
+
 bool Pager::retier(uint32_t page, KvTier tier) {
   const PagePlace place = pool_.place(page);
   if (pool_.shape().head_dim % PHI_PAGE_TOKENS != 0) return false;  // no format below f16 holds such heads

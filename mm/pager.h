@@ -127,6 +127,8 @@ class Pager {
   void end_pass(Client& client) noexcept;              // from any thread of the pass
   void leave(Client& client);                          // the context is idle from now on
   Nanos left_at() const noexcept { return left_at_; }  // when one did last, and may give frames back
+  // Of a page in memory or on disk; f16 of one that neither holds.
+  KvTier tier(uint32_t page) const;
   // Encodes a page of an admitted context anew. False: not now.
   bool retier(uint32_t page, KvTier tier);
 

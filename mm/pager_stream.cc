@@ -12,13 +12,8 @@ bool Pager::larger_than_memory(const Client& client, uint32_t more) {
   size_t bytes = more * f16;
   pages_.clear();
   client.table_.numbers(pages_);
-  for (const uint32_t page : pages_) {
-    if (page == kNoPage) continue;
-    const PagePlace place = pool_.place(page);
-    bytes += is_resident(place)          ? shape.frame_bytes(static_cast<KvTier>(place))
-             : place == PagePlace::kSwap ? shape.frame_bytes(swap_->tier(pool_.swap_slot(page)))
-                                         : f16;
-  }
+  for (const uint32_t page : pages_)
+    if (page != kNoPage) bytes += shape.frame_bytes(tier(page));
   return bytes > pool_.capacity() * f16;
 }
 

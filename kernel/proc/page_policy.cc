@@ -66,17 +66,16 @@ void PagePolicy::pin(uint32_t first, uint32_t last, bool on) {
   pins_.push_back({first, last, on});
 }
 
-void PagePolicy::describe(const Context& context, const Vocabulary& vocabulary) {
+void PagePolicy::describe(const Context& context, const Pager& pager, const Vocabulary& vocabulary) {
   numbers_.clear();
   context.pages().numbers(numbers_);
   pages_.clear();
-  FramePool& pool = context.pages().pool();
   for (uint32_t i = 0; i < numbers_.size(); ++i) {
     phi_kv_page page{};
     page.first = i * PHI_PAGE_TOKENS;
     page.tokens = std::min<uint32_t>(context.computed() - page.first, PHI_PAGE_TOKENS);
     page.place =
-        numbers_[i] == kNoPage ? uint8_t{PHI_KV_DROP} : static_cast<uint8_t>(pool.place(numbers_[i]));
+        numbers_[i] == kNoPage ? uint8_t{PHI_KV_DROP} : static_cast<uint8_t>(pager.tier(numbers_[i]));
     const bool known = policy_->needs_masses();
     const PageMass mass = known && i < masses_.size() ? masses_[i] : PageMass{};
     page.mass = known ? mass.total : -1;
@@ -103,7 +102,8 @@ void PagePolicy::describe(const Context& context, const Vocabulary& vocabulary) 
     each_page(pages_, pins.first, pins.last, [&](phi_kv_page& page) { page.is_pinned = pins.on; });
 }
 
-// A page that others hold too is changed for all of them, so it has to be one of this policy.
+// A page that others hold too is changed for all of them, so it has to be one of this policy. One on disk, of
+// a context that streams, keeps its tier while it is there.
 bool PagePolicy::carry_out(Context& context, Pager& pager) {
   FramePool& pool = context.pages().pool();
   bool all = true;
@@ -111,7 +111,8 @@ bool PagePolicy::carry_out(Context& context, Pager& pager) {
     if (wanted_[i] == pages_[i].place) continue;
     if (wanted_[i] == PHI_KV_DROP) {
       context.pages().drop(i);
-    } else if (pool.unique(numbers_[i]) || pool.tag(numbers_[i]) == context.pages().tag()) {
+    } else if (is_resident(pool.place(numbers_[i])) &&
+               (pool.unique(numbers_[i]) || pool.tag(numbers_[i]) == context.pages().tag())) {
       all = pager.retier(numbers_[i], static_cast<KvTier>(wanted_[i])) && all;
     }
   }
@@ -124,7 +125,7 @@ void PagePolicy::apply(Context& context, Pager& pager, const Vocabulary& vocabul
   const uint32_t prompt = prompt_of(context);
   const bool prompt_computed = prompt <= context.computed();
   if (full == applied_ && prompt_computed == prompt_computed_) return;
-  describe(context, vocabulary);
+  describe(context, pager, vocabulary);
   wanted_.resize(pages_.size());
   const phi_kv_state state{
       sizeof(phi_kv_state), static_cast<uint32_t>(pages_.size()), pages_.data(), context.computed(), prompt,

@@ -34,7 +34,7 @@ class PagePolicy {
     uint32_t first, last;
     bool on;
   };
-  void describe(const Context& context, const Vocabulary& vocabulary);
+  void describe(const Context& context, const Pager& pager, const Vocabulary& vocabulary);
   bool carry_out(Context& context, Pager& pager);
 
   KvPolicyRef policy_;

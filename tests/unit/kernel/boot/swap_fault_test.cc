@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/env.h"
@@ -21,9 +22,10 @@ namespace {
 constexpr int kWritten = 512;
 constexpr int kAttempts = 10;
 
-// Processes, and the text that each begins with: a token is a byte.
+// Processes, the text that each begins with, of which a token is a byte, and their page policy.
 struct Load {
   int processes, text_bytes;
+  const char* kv = "full";
   // The two answers and what is appended between them included.
   constexpr uint64_t frames() const {
     return static_cast<uint64_t>(processes) * (static_cast<uint64_t>(text_bytes) / PHI_PAGE_TOKENS + 2);
@@ -31,6 +33,7 @@ struct Load {
 };
 constexpr Load kMany{12, 224};
 constexpr Load kLarge{2, 1500};
+constexpr Load kHeavyHitters{2, 1500, "h2o:1200"};      // all but a fifth of the text
 constexpr uint64_t kLargeMemory = kLarge.frames() / 8;  // a fourth of what each takes by itself
 
 // What the disk does wrong, by a seed: so many of ten thousand transfers.
@@ -132,6 +135,7 @@ Outcomes run(const Load& load, uint64_t frames, const Faults& faults, uint64_t s
   config.model = "random";
   config.home = home.path();
   config.seed = 1;
+  config.kv = load.kv;
   config.kv_bytes = 1;  // of one frame, to learn how large it is
   const auto frame_bytes = (*open_model("random", 1))->info().kv.frame_bytes();
   config.kv_bytes = frames * frame_bytes;
@@ -173,7 +177,9 @@ Outcomes run(const Load& load, uint64_t frames, const Faults& faults, uint64_t s
 const Outcomes& undisturbed(const Load& load) {
   static const Outcomes many = run(kMany, 2 * kMany.frames(), {}, 0);
   static const Outcomes large = run(kLarge, 2 * kLarge.frames(), {}, 0);
-  return load.processes == kMany.processes ? many : large;
+  static const Outcomes heavy = run(kHeavyHitters, 2 * kHeavyHitters.frames(), {}, 0);
+  if (load.kv == std::string_view("full")) return load.processes == kMany.processes ? many : large;
+  return heavy;
 }
 
 void expect_the_same(const Outcomes& outcomes, const Load& load) {
@@ -240,10 +246,24 @@ TEST(LargeContext, EndsWhereTheDiskGivesNothingBack) {
   for (const std::string& text : outcomes.texts) EXPECT_NE(text.find("EIO"), std::string::npos) << text;
 }
 
+// A policy sees the pages on disk as they are, and drops them like others.
+TEST(LargeContext, DropsThePagesThatItDropsWithRoomForAll) {
+  const Outcomes outcomes = run(kHeavyHitters, kLargeMemory, {}, kHeavyHitters.frames());
+  expect_the_same(outcomes, kHeavyHitters);
+  EXPECT_GT(outcomes.pages["streamed"], 0);
+  EXPECT_NE(outcomes.texts, undisturbed(kLarge).texts);
+}
+
 class LargeContextFault : public SwapFault {};
 
 TEST_P(LargeContextFault, IsComputedAgainWhereTheDiskFails) {
   run_until_faults_meet_pages(kLarge, kLargeMemory);
+  EXPECT_GT(faulty.pages["streamed"], 0);
+}
+
+// A pass that missed a page is repeated, and what it attended to counts once.
+TEST_P(LargeContextFault, DropsTheSamePagesWhereTheDiskFails) {
+  run_until_faults_meet_pages(kHeavyHitters, kLargeMemory);
   EXPECT_GT(faulty.pages["streamed"], 0);
 }
 
