@@ -96,7 +96,7 @@ class Decoder final : public Sequence {
   PagePolicy& policy() { return policy_; }
   // Guesses at most so many tokens in passes that have room, by prompt lookup, and fewer while they do not
   // come true: the same text, in fewer passes.
-  void set_speculation(uint32_t guesses) { draft_ = DraftLength(guesses); }
+  void set_speculation(uint32_t guesses) { draft_.set_most(guesses); }
   void set_niceness(int niceness) { niceness_.store(niceness, std::memory_order_relaxed); }
 
   // Looks for whole pages of the context in the prefix tree. Call before start() when a prompt was appended.

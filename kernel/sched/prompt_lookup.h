@@ -24,6 +24,10 @@ void guess_next(std::span<const Token> text, uint32_t most, std::vector<Token>& 
 class DraftLength {
  public:
   explicit DraftLength(uint32_t most = 0) : most_(most), next_(most) {}
+  // Begins anew, unless it is the same: a text goes on as it was from one call to the next.
+  void set_most(uint32_t most) {
+    if (most != most_) *this = DraftLength(most);
+  }
   uint32_t next() const { return next_; }
   void came_true(uint32_t guesses) { next_ = std::min(most_, std::max(1u, 2 * guesses)); }
 

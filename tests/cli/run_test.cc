@@ -85,6 +85,41 @@ TEST_F(CliRun, GuessesChangeNoText) {
   EXPECT_THAT(refused.errors, HasSubstr("speculate: 65"));
 }
 
+// Pages in int4, whose heads a calibrated model rotates by matrices of its own: as they were saved.
+TEST_F(CliRun, ASavedContextGoesOnInTheNextRun) {
+  const std::string next =
+      "local text, err = phi.ctx.generate({max_tokens = 40, temperature = '0'})\n"
+      "if not text then error(err.message) end\n"
+      "phi.io.print((text:gsub('.', function(c) return string.format('%02x', c:byte()) end)))\n";
+  write("save.lua",
+        "phi.ctx.append(('Past seven stones runs the river, and the eighth is a bridge. '):rep(12))\n"
+        "phi.ctx.generate({max_tokens = 1, temperature = '0'})\n"  // computes the pages
+        "assert(phi.ctx.save('/mem/story'))\n" +
+            next);
+  write("load.lua",
+        "local ok, err = phi.ctx.load('/mem/story')\n"
+        "if err then error(err.message) end\n" +
+            next);
+  write("t.txt", std::string(600, 'a') + "What is 2 plus 3?");
+  ASSERT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=2,heads=4,ff=128"}).exit_code, 0);
+  ASSERT_EQ(run({"model", "calibrate", "r.gguf", "c.gguf", "--text", "t.txt"}).exit_code, 0);
+  const auto execute = [&](const char* model, const char* script) {
+    return run({"--model", model, "--kv", "int4@16", "run", script, "--stats", "json"});
+  };
+  const ChildResult saved = execute("c.gguf", "save.lua"), loaded = execute("c.gguf", "load.lua");
+  ASSERT_EQ(saved.exit_code, 0) << saved.errors;
+  ASSERT_EQ(loaded.exit_code, 0) << loaded.errors;
+  EXPECT_EQ(lines_of(loaded.output).front(), lines_of(saved.output).front());
+  const auto computed = [](const ChildResult& ran) {
+    return nlohmann::json::parse(lines_of(ran.output).back()).at("forwarded").get<int>();
+  };
+  EXPECT_GT(computed(saved), 700);
+  EXPECT_LT(computed(loaded), 100);
+  const ChildResult refused = execute("r.gguf", "load.lua");
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.errors, HasSubstr("model"));
+}
+
 TEST_F(CliRun, ProfilesAndTraces) {
   const ChildResult ran = run({"run", "count", "3", "--profile", "--trace", "out.json"});
   EXPECT_EQ(ran.output, "3\n2\n1\ndone\n");

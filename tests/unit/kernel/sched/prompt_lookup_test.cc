@@ -44,6 +44,11 @@ TEST(DraftLength, FollowsWhatCameTrue) {
     draft.came_true(draft.next());
     EXPECT_EQ(draft.next(), next);
   }
+  draft.came_true(1);
+  draft.set_most(6);
+  EXPECT_EQ(draft.next(), 2u) << "the next call goes on";
+  draft.set_most(5);
+  EXPECT_EQ(draft.next(), 5u);
   DraftLength none;
   none.came_true(0);
   EXPECT_EQ(none.next(), 0u);
