@@ -261,12 +261,6 @@ TEST_P(LargeContextFault, IsComputedAgainWhereTheDiskFails) {
   EXPECT_GT(faulty.pages["streamed"], 0);
 }
 
-// A pass that missed a page is repeated, and what it attended to counts once.
-TEST_P(LargeContextFault, DropsTheSamePagesWhereTheDiskFails) {
-  run_until_faults_meet_pages(kHeavyHitters, kLargeMemory);
-  EXPECT_GT(faulty.pages["streamed"], 0);
-}
-
 INSTANTIATE_TEST_SUITE_P(Seeds, LargeContextFault,
                          testing::Values(Faults{3, true, false, 1}, Faults{3, true, false, 2}));
 
