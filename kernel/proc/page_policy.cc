@@ -9,7 +9,10 @@ namespace {
 static_assert(static_cast<int>(Origin::kPrompt) == PHI_KV_PROMPT &&
               static_cast<int>(Origin::kModel) == PHI_KV_MODEL &&
               static_cast<int>(Origin::kResult) == PHI_KV_RESULT);
-static_assert(static_cast<int>(PagePlace::kInt2) == PHI_KV_INT2);
+static_assert(static_cast<int>(KvTier::kF16) == PHI_KV_F16 &&
+              static_cast<int>(KvTier::kInt8) == PHI_KV_INT8 &&
+              static_cast<int>(KvTier::kInt4) == PHI_KV_INT4 &&
+              static_cast<int>(KvTier::kInt2) == PHI_KV_INT2);
 
 // Calls see(page) for the pages that hold the positions first … last - 1.
 template <class See>

@@ -20,13 +20,13 @@ constexpr uint64_t kWideWork = 6'000'000;  // multiply-adds of a pass from which
 constexpr size_t kTileRowsSmall = 24;      // of a pass of fewer than kLargePass rows
 constexpr size_t kTileRowsLarge = 48;
 constexpr size_t kLargePass = 96;
-// From one worker's scratch to the next: a core's prefetchers run ahead as far as a scratch is long, and
-// would take the neighbour's lines from it again and again.
-constexpr size_t kScratchStep = 2 * kInt8Scratch;
 constexpr size_t kPairRows = 3;        // up to so many rows, a tile is a pair of groups (see the kernels)
 constexpr size_t kSerialNanos = 1500;  // a phase that is shorter is not shared out
 constexpr size_t kTileNanos = 1000;
 constexpr size_t kNanosPerKiloElement = 200;  // of the light kernels
+// From one worker's scratch to the next: a core's prefetchers run ahead as far as a scratch is long, and
+// would take the neighbour's lines from it again and again.
+constexpr size_t kScratchStep = 2 * kInt8Scratch;
 
 // Inputs of the widest matrix in blocks.
 size_t widest_in_blocks(const Weights& weights) {

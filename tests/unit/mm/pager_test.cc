@@ -324,6 +324,7 @@ TEST_F(PagerTest, AColderTierLeavesRoomAndIsSharedByAll) {
   const uint32_t free_before = pool_->free_frames();
   for (uint32_t page = 0; page < 8; ++page) EXPECT_TRUE(pager_->retier(one.table.page(page), KvTier::kInt4));
   EXPECT_FALSE(pager_->retier(one.table.page(0), KvTier::kInt8)) << "what is gone is gone";
+  EXPECT_EQ(pager_->tier(one.table.page(0)), KvTier::kInt4);
   ASSERT_EQ(pager_->admit(one.client, false), Pager::Admission::kAdmitted);
   EXPECT_GT(pool_->free_frames(), free_before + 4);
   std::vector<KvSpan> spans;
@@ -347,6 +348,8 @@ TEST_F(PagerTest, ColdPagesGoToDiskAndBackAsTheyAre) {
     io_.run();
   }
   EXPECT_EQ(pool_->place(cold.table.page(3)), PagePlace::kSwap);
+  EXPECT_EQ(pager_->tier(cold.table.page(3)), KvTier::kInt8);
+  EXPECT_EQ(pager_->tier(cold.table.page(2)), KvTier::kF16);
   pager_->leave(other.client);
   for (int i = 0; i < 40 && pager_->admit(cold.client, false) != Pager::Admission::kAdmitted; ++i) io_.run();
   ASSERT_EQ(pool_->place(cold.table.page(3)), PagePlace::kInt8);
