@@ -40,8 +40,9 @@ void Attention::States::resize(size_t queries, size_t head_dim) {
 }
 
 AttentionState Attention::States::at(size_t query) {
-  float* peak = memory_.data();
-  return AttentionState{peak, peak + queries_, peak + 2 * queries_}.from(query, dim_);
+  float* out = memory_.data();
+  float* peak = out + queries_ * dim_;
+  return AttentionState{peak, peak + queries_, out}.from(query, dim_);
 }
 
 void Attention::States::clear(size_t query, size_t n) {
@@ -194,7 +195,8 @@ void Attention::make_tasks(unsigned workers) {
       n_queries += queries(m);
       cost += nanos(m);
     }
-    const auto tasks = static_cast<uint32_t>(std::ceil(cost / target));
+    auto tasks = static_cast<uint32_t>(std::ceil(cost / target));
+    if (members_[first].chosen > 0) tasks = std::min(tasks, workers);  // a page's bounds lie head beside head
     const uint32_t heads = std::clamp(kTaskStates / n_queries, 1u, all_heads);  // that fit a task
     if (last == first + 1 && tasks > 1 && members_[first].chosen == 0) {
       split(first, tasks, heads);
@@ -300,6 +302,7 @@ void Attention::work(const Task& task, uint32_t layer, const Matrix& q, const Ma
   gather(job, q);
   w.total.clear(0, job.at(task.last_head, 0));
   if (members_[task.first].chosen > 0) {
+    bound_choice(job);
     for (uint32_t head = task.first_head; head < task.last_head; ++head) attend_chosen(job, head);
     return;
   }
@@ -369,12 +372,9 @@ void Attention::attend_block(const Job& job, const Path& path, std::span<const K
   const std::span<const KvSpan> block = pages(members_[path.first], path.block);
   for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
     const uint32_t at = job.at(head, path.query);
-    const bool last = head + 1 == job.task.last_head;
-    kernels_.attend(
-        {path.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data() + path.query,
-         window_ > 0 ? w.first.data() + path.query : nullptr, cap_},
-        {shape_, job.layer, head, block, last ? next : block, last ? job.task.first_head : head + 1},
-        w.section.at(at), w.scratch.data());
+    kernels_.attend({path.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim,
+                     w.last.data() + path.query, window_ > 0 ? w.first.data() + path.query : nullptr, cap_},
+                    {shape_, job.layer, head, block, next}, w.section.at(at), w.scratch.data());
   }
 }
 

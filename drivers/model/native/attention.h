@@ -11,6 +11,7 @@
 // added. Errors: none: the caller has checked the items.
 #pragma once
 
+#include <boost/align/aligned_allocator.hpp>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,6 +21,9 @@
 #include "drivers/model/native/worker_pool.h"
 
 namespace phios {
+
+// They begin at a cache line: a vector across two of them costs two accesses.
+using LineFloats = std::vector<float, boost::alignment::aligned_allocator<float, KvShape::kAlignment>>;
 
 // What a layer's attention is beside its shape.
 struct AttentionRule {
@@ -99,14 +103,14 @@ class Attention {
     void clear(size_t query, size_t n);
 
    private:
-    std::vector<float> memory_;
+    LineFloats memory_;  // [queries][head_dim], then the peaks and the sums
     size_t queries_ = 0, dim_ = 0;
   };
   struct Worker {
-    std::vector<float> q, rotated, scratch;
+    LineFloats q, rotated, scratch, bound_scratch;
     std::vector<uint32_t> last, first;
     States total, section;
-    std::vector<float> bounds;   // of the pages at hand
+    std::vector<float> bounds;   // [head][page] of the choice
     std::vector<int32_t> ranks;  // that order them
     std::vector<KvSpan> pages;
   };
@@ -146,7 +150,10 @@ class Attention {
   void attend(const Job& job, Path path, std::span<const KvSpan> after);
   void attend_block(const Job& job, const Path& path, std::span<const KvSpan> next);
   void attend_chosen(const Job& job, uint32_t head);
-  bool choose_pages(const Job& job, uint32_t head);
+  std::span<const KvSpan> seen_pages(const Job& job) const;
+  std::span<const KvSpan> choice(const Job& job) const;
+  void bound_choice(const Job& job);
+  void choose_pages(const Job& job, uint32_t head);
   void begin_section(const Job& job, Path& path);
   void end_section(const Job& job, const Path& path);
   void merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w);

@@ -34,12 +34,13 @@ inline Vec bound_tile(const std::byte* const (&ranges)[4], const float* const (&
   return vec_larger(sums, vec_swap<2>(sums));
 }
 
-// Four queries, plain and rotated, each with its rise; of fewer the last again.
-inline void load_bound_queries(const AttentionQueries& queries, size_t first, size_t dim, float* to) {
+// Four queries of a head, plain and rotated, each with its rise; of fewer the last again.
+inline void load_bound_queries(const AttentionQueries& queries, size_t head, size_t first, size_t dim,
+                               float* to) {
   const float* from[] = {queries.q, queries.rotated};
   for (size_t k = 0; k < 2; ++k)
     for (size_t m = 0; m < 4; ++m) {
-      const size_t query = first + m < queries.n ? first + m : queries.n - 1;
+      const size_t query = head * queries.n + (first + m < queries.n ? first + m : queries.n - 1);
       float* q = to + (k * 8 + m) * dim;
       for (size_t c = 0; c < dim; c += kLanes) {
         const Vec x = vec_load(from[k] + query * dim + c);
@@ -49,34 +50,62 @@ inline void load_bound_queries(const AttentionQueries& queries, size_t first, si
     }
 }
 
-void bound(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds) {
+// Where the key ranges of several heads lie in a frame.
+struct HeadRanges {
+  size_t first[kKvTiers], step[kKvTiers];  // bytes, from the frame on and from head to head
+
+  explicit HeadRanges(const AttentionBlock& block) {
+    for (size_t i = 0; i < kKvTiers; ++i) {
+      const auto tier = static_cast<KvTier>(i);
+      first[i] = block.shape.key_range_offset(tier, block.layer, block.kv_head);
+      step[i] = block.shape.key_range_offset(tier, block.layer, block.kv_head + 1) - first[i];
+    }
+  }
+  const std::byte* of(const KvSpan& span, size_t head) const {
+    const auto tier = static_cast<size_t>(span.tier);
+    return span.frame + first[tier] + head * step[tier];
+  }
+};
+
+// The bounds of four pages for one head, as bound_tile() has them; `loaded` are the head's queries.
+inline Vec bound_pages(const AttentionBlock& block, const HeadRanges& at, size_t head,
+                       const size_t (&pages)[4], const float* loaded, size_t groups) {
+  const size_t dim = block.shape.head_dim;
+  const std::byte* ranges[4];
+  for (size_t p = 0; p < 4; ++p) ranges[p] = at.of(block.pages[pages[p]], head);
+  Vec most = vec_set(-INFINITY);
+  for (size_t group = 0; group < groups; ++group, loaded += 16 * dim) {
+    const float *q[4], *rise[4];
+    for (size_t p = 0; p < 4; ++p) {
+      q[p] = loaded + (block.shape.rotates(block.pages[pages[p]].tier) ? 8 * dim : 0);
+      rise[p] = q[p] + 4 * dim;
+    }
+    most = vec_larger(most, bound_tile(ranges, q, rise, dim));
+  }
+  return most;
+}
+
+// All heads of a page at once: their ranges lie side by side.
+void bound(const AttentionQueries& queries, const AttentionBlock& block, uint32_t n_heads, float* scratch,
+           float* bounds) {
   constexpr size_t kAhead = 12;  // pages
-  const size_t dim = block.shape.head_dim, n = block.pages.size();
-  size_t offsets[kKvTiers];
-  for (size_t tier = 0; tier < kKvTiers; ++tier)
-    offsets[tier] = block.shape.key_range_offset(static_cast<KvTier>(tier), block.layer, block.kv_head);
-  const auto ranges_of = [&](const KvSpan& span) {
-    return span.frame + offsets[static_cast<size_t>(span.tier)];
-  };
-  for (size_t page = 0; page < n; ++page) bounds[page] = -INFINITY;
-  for (size_t first = 0; first < queries.n; first += 4) {
-    load_bound_queries(queries, first, dim, scratch);
-    for (size_t page = 0; page < n; page += 4) {
-      const std::byte* ranges[4];
-      const float *q[4], *rise[4];
-      for (size_t p = 0; p < 4; ++p) {
-        const KvSpan& span = block.pages[page + p < n ? page + p : n - 1];
-        ranges[p] = ranges_of(span);
-        q[p] = scratch + (block.shape.rotates(span.tier) ? 8 * dim : 0);
-        rise[p] = q[p] + 4 * dim;
-        if (page + p + kAhead >= n) continue;
-        const std::byte* next = ranges_of(block.pages[page + p + kAhead]);
-        for (size_t at = 0; at < 2 * dim; at += kLine) __builtin_prefetch(next + at);
-      }
+  const size_t dim = block.shape.head_dim, n = block.pages.size(), groups = (queries.n + 3) / 4;
+  const HeadRanges at(block);
+  for (size_t head = 0; head < n_heads; ++head)
+    for (size_t group = 0; group < groups; ++group)
+      load_bound_queries(queries, head, 4 * group, dim, scratch + (head * groups + group) * 16 * dim);
+  for (size_t page = 0; page < n; page += 4) {
+    size_t pages[4];
+    for (size_t p = 0; p < 4; ++p) {
+      pages[p] = page + p < n ? page + p : n - 1;
+      for (size_t head = 0; page + p + kAhead < n && head < n_heads; ++head)
+        for (size_t line = 0; line < 2 * dim; line += kLine)
+          __builtin_prefetch(at.of(block.pages[page + p + kAhead], head) + line);
+    }
+    for (size_t head = 0; head < n_heads; ++head) {
       float most[kLanes];
-      vec_store(most, bound_tile(ranges, q, rise, dim));
-      for (size_t p = 0; p < 4 && page + p < n; ++p)
-        bounds[page + p] = most[4 * p] > bounds[page + p] ? most[4 * p] : bounds[page + p];
+      vec_store(most, bound_pages(block, at, head, pages, scratch + head * groups * 16 * dim, groups));
+      for (size_t p = 0; p < 4 && page + p < n; ++p) bounds[head * n + page + p] = most[4 * p];
     }
   }
 }

@@ -18,37 +18,55 @@ int32_t rank_of(float x) {
 
 }  // namespace
 
-// The pages of the task's row that the head attends to, in order. False: all of them, there are so few.
-bool Attention::choose_pages(const Job& job, uint32_t head) {
+// The pages that the task's row sees.
+std::span<const KvSpan> Attention::seen_pages(const Job& job) const {
   const Member& m = members_[job.task.first];
-  Worker& w = job.w;
-  const size_t dim = shape_.head_dim;
   std::span<const KvSpan> all = items_[m.item].kv;
   while (all.back().first_pos > rows_[m.first_row].position) all = all.first(all.size() - 1);
-  if (all.size() <= kFirstPages + m.chosen + kNewestPages) {
-    w.pages.assign(all.begin(), all.end());
-    return false;
-  }
+  return all;
+}
 
-  const std::span<const KvSpan> choice = all.subspan(kFirstPages, all.size() - kFirstPages - kNewestPages);
-  w.bounds.resize(choice.size());
-  w.ranks.resize(choice.size());
-  const uint32_t at = job.at(head, 0);
-  kernels_.bound({job.n_queries, w.q.data() + at * dim, w.rotated.data() + at * dim, w.last.data()},
-                 {shape_, job.layer, head, choice, {}}, w.scratch.data(), w.bounds.data());
-  for (size_t i = 0; i < choice.size(); ++i)
-    w.ranks[i] = choice[i].n < PHI_PAGE_TOKENS ? INT32_MAX : rank_of(w.bounds[i]);  // no ranges: taken
-  const int32_t bar = kernels_.find_bar(w.ranks.data(), w.ranks.size(), m.chosen);
-  int64_t level = m.chosen - std::ranges::count_if(w.ranks, [&](int32_t rank) { return rank > bar; });
+// Those of them among which a head chooses; none: there are so few that it attends to all.
+std::span<const KvSpan> Attention::choice(const Job& job) const {
+  const std::span<const KvSpan> all = seen_pages(job);
+  if (all.size() <= kFirstPages + members_[job.task.first].chosen + kNewestPages) return {};
+  return all.subspan(kFirstPages, all.size() - kFirstPages - kNewestPages);
+}
+
+// What the pages of the choice may score, for each head of the task.
+void Attention::bound_choice(const Job& job) {
+  Worker& w = job.w;
+  const std::span<const KvSpan> pages = choice(job);
+  const uint32_t heads = job.task.last_head - job.task.first_head;
+  w.bounds.resize(heads * pages.size());
+  w.ranks.resize(pages.size());
+  w.bound_scratch.resize(bound_scratch(heads, job.n_queries, shape_.head_dim));
+  if (!pages.empty())
+    kernels_.bound({job.n_queries, w.q.data(), w.rotated.data(), w.last.data()},
+                   {shape_, job.layer, job.task.first_head, pages, {}}, heads, w.bound_scratch.data(),
+                   w.bounds.data());
+}
+
+// The pages that the head attends to, in order, by the bounds of bound_choice().
+void Attention::choose_pages(const Job& job, uint32_t head) {
+  const uint32_t chosen = members_[job.task.first].chosen;
+  Worker& w = job.w;
+  const std::span<const KvSpan> all = seen_pages(job), pages = choice(job);
+  if (pages.empty()) return w.pages.assign(all.begin(), all.end());
+  const float* bounds = w.bounds.data() + (head - job.task.first_head) * pages.size();
+  for (size_t i = 0; i < pages.size(); ++i)
+    w.ranks[i] = pages[i].n < PHI_PAGE_TOKENS ? INT32_MAX : rank_of(bounds[i]);  // no ranges: taken
+  const int32_t bar = kernels_.find_bar(w.ranks.data(), w.ranks.size(), chosen);
+  int64_t level = chosen - std::ranges::count_if(w.ranks, [&](int32_t rank) { return rank > bar; });
   w.pages.assign(all.begin(), all.begin() + kFirstPages);
-  for (size_t i = 0; i < choice.size(); ++i)
-    if (w.ranks[i] > bar || (w.ranks[i] == bar && level-- > 0)) w.pages.push_back(choice[i]);
+  for (size_t i = 0; i < pages.size(); ++i)
+    if (w.ranks[i] > bar || (w.ranks[i] == bar && level-- > 0)) w.pages.push_back(pages[i]);
   w.pages.insert(w.pages.end(), all.end() - kNewestPages, all.end());
-  return true;
 }
 
 void Attention::attend_chosen(const Job& job, uint32_t head) {
-  const bool chosen = choose_pages(job, head);
+  choose_pages(job, head);
+  const bool chosen = !choice(job).empty();
   Worker& w = job.w;
   const uint32_t at = job.at(head, 0), n = job.n_queries;
   const size_t dim = shape_.head_dim;
@@ -72,7 +90,7 @@ void Attention::attend_chosen(const Job& job, uint32_t head) {
     }
     const std::span<const KvSpan> block = block_at(page);
     page += block.size();
-    kernels_.attend(queries, {shape_, job.layer, head, block, block_at(page), head}, w.section.at(at),
+    kernels_.attend(queries, {shape_, job.layer, head, block, block_at(page)}, w.section.at(at),
                     w.scratch.data());
   }
   kernels_.merge(w.total.at(at), w.section.at(at), n, dim);

@@ -45,15 +45,16 @@ inline void unpack_ranges(const std::byte* scales, const std::byte* zeros, size_
   }
 }
 
-// What a tile works on: the pages that it sees, their keys and values, and what is fetched meanwhile: a
-// page's values while its keys are read, then the next block's keys.
+// What a tile works on: the pages that it sees, their keys and values, and those of the next block, which
+// are fetched meanwhile.
 struct Tile {
   const AttentionBlock* block;
   size_t dim;
   size_t pages;
   const std::byte* keys[kBlockPages];
-  const std::byte* values[kBlockPages];  // behind those of the pages one of them again, fetched in vain
-  const std::byte* next[kBlockPages];
+  const std::byte* values[kBlockPages];
+  const std::byte* next_keys[kBlockPages];  // of a block with fewer pages one at hand, fetched in vain
+  const std::byte* next_values[kBlockPages];
   unsigned seen[kBlockPages];  // positions that some query of the tile sees
   float* scores;               // [query][kBlockPositions], which become weights
   float* weights;              // the same, times the scales of the values
@@ -74,7 +75,7 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
     for (int p = 0; p < P; ++p) acc[m][p] = vec_zero();
   for (size_t c = 0; c < dim;) {
     if constexpr (ahead)
-      for (int p = 0; p < P; ++p) __builtin_prefetch(next[p] + c * run);
+      for (int p = 0; p < P; ++p) __builtin_prefetch(next[p] + c * run, 0, 2);
     for (size_t i = 0; i < line_runs; ++i, ++c) {
       Vec key[P];
       for (int p = 0; p < P; ++p) {
@@ -92,7 +93,7 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
   }
   if constexpr (ahead && tier != KvTier::kF16)
     for (int p = 0; p < P; ++p)
-      for (size_t at = dim * run; at < dim * (run + 2); at += kLine) __builtin_prefetch(next[p] + at);
+      for (size_t at = dim * run; at < dim * (run + 2); at += kLine) __builtin_prefetch(next[p] + at, 0, 2);
   for (int m = 0; m < M; ++m)
     for (int p = 0; p < P; ++p)
       vec_store(scores + static_cast<size_t>(m) * kBlockPositions + static_cast<size_t>(p) * kLanes,
@@ -118,7 +119,7 @@ void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
         float* mul = tile.ranges + p * 2 * tile.dim;
         unpack_ranges<tier>(scales, scales + tile.dim, tile.dim, mul, mul + tile.dim);
       }
-    score_pages<tier, M, P, ahead>(keys, tile.values + first, tile.ranges, q, tile.dim,
+    score_pages<tier, M, P, ahead>(keys, tile.next_keys + first, tile.ranges, q, tile.dim,
                                    tile.scores + first * kLanes);
     first += n;
   }
@@ -161,13 +162,12 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
   for (size_t page = first; page < last; ++page) {
     const float* page_weights = weights + page * kLanes;
     const std::byte* codes = tile.values[page] + at;
-    const std::byte* next = tile.next[page] + at;
-    if constexpr (ahead && tier != KvTier::kF16)  // the ranges of the keys, behind their codes
-      for (size_t i = dim * run; column == 0 && i < dim * (run + 2); i += kLine)
-        __builtin_prefetch(tile.next[page] + i);
+    const std::byte* next = tile.next_values[page] + at;
+    if constexpr (ahead && tier != KvTier::kF16)  // the ranges, behind the codes
+      __builtin_prefetch(tile.next_values[page] + dim * run, 0, 2);
     const auto add_position = [&](Vec(&sums)[M][D], unsigned t) {
       if constexpr (ahead)
-        for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + t * row + i);
+        for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + t * row + i, 0, 2);
       Vec value[D];
       for (int d = 0; d < D; ++d) value[d] = load_codes<tier>(codes + t * row + static_cast<size_t>(d) * run);
       for (int m = 0; m < M; ++m) {
@@ -418,12 +418,15 @@ inline void locate(Tile& tile) {
       at[page] = pages[page].frame + bytes;
     }
   };
-  const auto& [shape, layer, head, pages, next, next_head] = block;
+  const auto& [shape, layer, head, pages, next] = block;
   each(pages, [&](KvTier tier) { return shape.key_offset(tier, layer, head); }, tile.keys);
   each(pages, [&](KvTier tier) { return shape.value_offset(tier, layer, head); }, tile.values);
-  each(next, [&](KvTier tier) { return shape.key_offset(tier, layer, next_head); }, tile.next);
-  for (size_t page = pages.size(); page < kBlockPages; ++page) tile.values[page] = tile.values[0];
-  for (size_t page = next.size(); page < kBlockPages; ++page) tile.next[page] = tile.values[0];
+  each(next, [&](KvTier tier) { return shape.key_offset(tier, layer, head); }, tile.next_keys);
+  each(next, [&](KvTier tier) { return shape.value_offset(tier, layer, head); }, tile.next_values);
+  for (size_t page = next.size(); page < kBlockPages; ++page) {
+    tile.next_keys[page] = tile.keys[0];
+    tile.next_values[page] = tile.values[0];
+  }
 }
 
 // The pages that the queries see.

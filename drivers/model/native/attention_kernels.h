@@ -62,8 +62,7 @@ struct AttentionBlock {
   uint32_t layer = 0;
   uint32_t kv_head = 0;
   std::span<const KvSpan> pages;  // at most kBlockPages
-  std::span<const KvSpan> next;   // what will be attended to next, to be fetched meanwhile; may be empty
-  uint32_t next_head = 0;
+  std::span<const KvSpan> next;   // the block to come, to be fetched meanwhile; may be empty
 
   const float* rotation(std::vector<float> KvRotations::* of) const {
     return shape.rotation(of, layer, kv_head);
@@ -72,16 +71,19 @@ struct AttentionBlock {
 
 struct AttentionKernels {
   std::string_view name;  // as Kernels::name
-  // Merges the block into the state; `scratch` has attention_scratch() floats.
+  // Merges the block into the state; `scratch` has attention_scratch() floats, best from the
+  // beginning of a cache line: a vector across two costs two accesses.
   void (*attend)(const AttentionQueries& queries, const AttentionBlock& block, const AttentionState& state,
                  float* scratch);
   // Merges the second state of n queries into the first.
   void (*merge)(const AttentionState& into, const AttentionState& from, size_t n, size_t head_dim);
   // out[query] = the state's normalised output; zeros where a query saw nothing.
   void (*finish)(const AttentionState& state, size_t query, size_t head_dim, float* out);
-  // bounds[page] = no less than the largest score of the page's keys for any of the queries, by the ranges of
-  // its channels. The block may have any number of pages, all of them full.
-  void (*bound)(const AttentionQueries& queries, const AttentionBlock& block, float* scratch, float* bounds);
+  // bounds[head][page] = no less than the largest score of the page's keys for any of the head's queries, by
+  // the ranges of its channels: of n_heads heads, from the block's on, each with queries.n queries. The block
+  // may have any number of pages, all of them full; `scratch` has bound_scratch() floats.
+  void (*bound)(const AttentionQueries& queries, const AttentionBlock& block, uint32_t n_heads,
+                float* scratch, float* bounds);
   // A bar that the n largest ranks reach, and of the others at most some that equal it.
   int32_t (*find_bar)(const int32_t* ranks, size_t n_ranks, uint32_t n);
   // out = rotate_head() of the codec of x.
@@ -93,6 +95,10 @@ struct AttentionKernels {
 inline constexpr size_t kAttentionTile = 4;  // queries that a kernel takes at once, at most
 constexpr size_t attention_scratch(size_t head_dim) {
   return 2 * kAttentionTile * (kBlockPositions + head_dim) + 2 * kBlockPages * head_dim;
+}
+
+constexpr size_t bound_scratch(size_t n_heads, size_t n_queries, size_t head_dim) {
+  return n_heads * ((n_queries + 3) / 4) * 16 * head_dim;
 }
 
 // The variant of that name, which must be one of supported_kernels().

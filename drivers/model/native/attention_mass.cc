@@ -71,7 +71,7 @@ void AttentionMass::work(const Task& task, uint32_t layer, const PassItem& item,
       std::fill_n(state.out, queries.n * dim, 0.0f);
       kernels_.attend(queries,
                       {shape_, layer, task.kv_head, item.kv.subspan(p, 1),
-                       item.kv.subspan(p + 1, p + 1 < n_pages ? 1 : 0), task.kv_head},
+                       item.kv.subspan(p + 1, p + 1 < n_pages ? 1 : 0)},
                       state, w.scratch.data());
     }
     share_out(task, slice, n_rows, n_pages, w);

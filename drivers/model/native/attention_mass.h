@@ -36,7 +36,7 @@ class AttentionMass {
     size_t first_page;  // of its own in masses_
   };
   struct Worker {
-    std::vector<float> q, rotated, scratch, out;
+    LineFloats q, rotated, scratch, out;
     std::vector<uint32_t> last, first;
     std::vector<float> peak, sum;  // [page][query]
   };

@@ -310,8 +310,8 @@ float bound(const KvShape& shape, const KvSpan& span, uint32_t head, std::vector
 
 // Each KV head attends to the first pages, the newest, and those of the largest bound for any of its queries;
 // of equal ones (some pages are here twice) to the earliest.
-TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
-  constexpr uint32_t kPages = 75, kChosen = 7, kGroup = 3, kOnce = 40, kBack = 32;
+void expect_largest_bounds(const AttentionKernels& kernels, uint32_t group) {
+  constexpr uint32_t kPages = 75, kChosen = 7, kOnce = 40, kBack = 32;
   const KvShape shape{.n_layers = 1, .n_kv_heads = 2, .head_dim = 64};
   Frames frames(shape);
   Item item{.kv = {}, .rows = 2, .seed = 5, .attend_pages = kChosen};
@@ -320,7 +320,7 @@ TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
     item.kv.back().first_pos = page * kTokens;
   }
   item.kv.push_back(frames.add(KvTier::kF16, kPages * kTokens, 5));
-  const Rig rig{kernels(), shape, 2 * kGroup};
+  const Rig rig{kernels, shape, 2 * group};
   const auto rows = attend(rig, {&item, 1});
   for (uint32_t r = 0; r < 2; ++r) {
     const uint32_t position = item.end() - 2 + r;
@@ -329,8 +329,8 @@ TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
       std::vector<std::pair<float, uint32_t>> bounds;
       for (uint32_t page = Attention::kFirstPages; page < item.kv.size() - Attention::kNewestPages; ++page) {
         float most = -INFINITY;
-        for (uint32_t g = 0; g < kGroup; ++g) {
-          const float* from = q.data() + (head * kGroup + g) * 64;
+        for (uint32_t g = 0; g < group; ++g) {
+          const float* from = q.data() + (head * group + g) * 64;
           most = std::max(most, bound(shape, item.kv[page], head, {from, from + 64}));
         }
         bounds.emplace_back(-most, page);
@@ -343,11 +343,18 @@ TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
         if (page < Attention::kFirstPages || page >= item.kv.size() - Attention::kNewestPages ||
             kept.contains(page))
           seen.push_back(item.kv[page]);
-      for (uint32_t h = head * kGroup; h < (head + 1) * kGroup; ++h)
+      for (uint32_t h = head * group; h < (head + 1) * group; ++h)
         EXPECT_LT(relative_error(std::span(rows[r]).subspan(size_t{h} * 64, 64),
                                  frames.reference(seen, 0, head, q.data() + size_t{h} * 64, position)),
                   tolerance_of(KvTier::kInt2));
     }
+  }
+}
+
+TEST_P(EveryVariant, ChosenPagesAreThoseOfTheLargestBounds) {
+  for (const uint32_t group : {1u, 3u, 6u}) {
+    SCOPED_TRACE(group);
+    expect_largest_bounds(kernels(), group);
   }
 }
 
