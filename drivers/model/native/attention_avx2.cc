@@ -7,6 +7,8 @@
 namespace phios {
 namespace {
 
+template <KvTier>
+constexpr bool kByPairs = false;
 constexpr int kTileQueries = 2, kTilePages = 2, kTileVectors = 1;
 
 inline __m128i load_8(const std::byte* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }

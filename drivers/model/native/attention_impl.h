@@ -20,6 +20,16 @@ namespace {
 static_assert(PHI_PAGE_TOKENS == kLanes, "a channel of a page's keys is one vector");
 static_assert(kTileQueries <= static_cast<int>(kAttentionTile));
 
+// Before a loop over a tile's registers: an array that a loop runs through would lie in memory.
+#define PHIOS_UNROLL _Pragma("GCC unroll 8")
+
+// What is read soon goes into the second cache: the first has room for few misses at a time.
+inline void fetch(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
+// The ranges of a head's keys.
+inline void fetch_ranges(const std::byte* ranges, size_t dim) {
+  for (size_t at = 0; at < 2 * dim; at += kLine) fetch(ranges + at);
+}
+
 constexpr size_t run_bytes(KvTier tier) { return kLanes * kv_bits(tier) / 8; }
 
 template <KvTier tier>
@@ -61,6 +71,7 @@ struct Tile {
   float* out;                  // [query][dim]
   float* rotated;              // the same, of pages that hold rotated heads
   float* ranges;               // [page][mul, add][dim], of the pages at hand
+  int16_t* pairs;              // queries or weights in 16 bits, where integers are multiplied
 
   KvTier tier(size_t page) const { return block->pages[page].tier; }
 };
@@ -71,34 +82,36 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
                                            const float* ranges, const float* q, size_t dim, float* scores) {
   constexpr size_t run = run_bytes(tier), line_runs = kLine / run;
   Vec acc[M][P];
-  for (int m = 0; m < M; ++m)
-    for (int p = 0; p < P; ++p) acc[m][p] = vec_zero();
+  PHIOS_UNROLL for (int m = 0; m < M; ++m) PHIOS_UNROLL for (int p = 0; p < P; ++p) acc[m][p] = vec_zero();
   for (size_t c = 0; c < dim;) {
-    if constexpr (ahead)
-      for (int p = 0; p < P; ++p) __builtin_prefetch(next[p] + c * run, 0, 2);
+    if constexpr (ahead) PHIOS_UNROLL for (int p = 0; p < P; ++p) fetch(next[p] + c * run);
     for (size_t i = 0; i < line_runs; ++i, ++c) {
       Vec key[P];
-      for (int p = 0; p < P; ++p) {
+      PHIOS_UNROLL for (int p = 0; p < P; ++p) {
         key[p] = load_codes<tier>(keys[p] + c * run);
         if constexpr (tier != KvTier::kF16) {
           const float* mul = ranges + static_cast<size_t>(p) * 2 * dim;
           key[p] = vec_fma(key[p], vec_set(mul[c]), vec_set(mul[dim + c]));
         }
       }
-      for (int m = 0; m < M; ++m) {
+      PHIOS_UNROLL for (int m = 0; m < M; ++m) {
         const Vec query = vec_set(q[static_cast<size_t>(m) * dim + c]);
-        for (int p = 0; p < P; ++p) acc[m][p] = vec_fma(query, key[p], acc[m][p]);
+        PHIOS_UNROLL for (int p = 0; p < P; ++p) acc[m][p] = vec_fma(query, key[p], acc[m][p]);
       }
     }
   }
   if constexpr (ahead && tier != KvTier::kF16)
-    for (int p = 0; p < P; ++p)
-      for (size_t at = dim * run; at < dim * (run + 2); at += kLine) __builtin_prefetch(next[p] + at, 0, 2);
-  for (int m = 0; m < M; ++m)
-    for (int p = 0; p < P; ++p)
-      vec_store(scores + static_cast<size_t>(m) * kBlockPositions + static_cast<size_t>(p) * kLanes,
-                acc[m][p]);
+    PHIOS_UNROLL for (int p = 0; p < P; ++p) fetch_ranges(next[p] + dim * run, dim);
+  PHIOS_UNROLL for (int m = 0; m < M; ++m) PHIOS_UNROLL for (int p = 0; p < P; ++p) vec_store(
+      scores + static_cast<size_t>(m) * kBlockPositions + static_cast<size_t>(p) * kLanes, acc[m][p]);
 }
+
+// Tiers whose codes are multiplied as integers: by attention_pairs_impl.h.
+template <int M, int P, bool ahead>
+void score_by_pairs(const Tile& tile, const std::byte* const* keys, const float* q, size_t first);
+template <int M, bool ahead>
+void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
+                  const float* offsets, float* out);
 
 // The scores of pages [first, last), which are of one tier, by groups of P, what is left by smaller ones:
 // half as many pages are hardly cheaper, so that pages that are missing are the last one again, written
@@ -119,8 +132,11 @@ void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
         float* mul = tile.ranges + p * 2 * tile.dim;
         unpack_ranges<tier>(scales, scales + tile.dim, tile.dim, mul, mul + tile.dim);
       }
-    score_pages<tier, M, P, ahead>(keys, tile.next_keys + first, tile.ranges, q, tile.dim,
-                                   tile.scores + first * kLanes);
+    if constexpr (kByPairs<tier>)
+      score_by_pairs<M, P, ahead>(tile, keys, q, first);
+    else
+      score_pages<tier, M, P, ahead>(keys, tile.next_keys + first, tile.ranges, q, tile.dim,
+                                     tile.scores + first * kLanes);
     first += n;
   }
 }
@@ -164,10 +180,10 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
     const std::byte* codes = tile.values[page] + at;
     const std::byte* next = tile.next_values[page] + at;
     if constexpr (ahead && tier != KvTier::kF16)  // the ranges, behind the codes
-      __builtin_prefetch(tile.next_values[page] + dim * run, 0, 2);
+      fetch(tile.next_values[page] + dim * run);
     const auto add_position = [&](Vec(&sums)[M][D], unsigned t) {
       if constexpr (ahead)
-        for (size_t i = 0; i < D * run; i += kLine) __builtin_prefetch(next + t * row + i, 0, 2);
+        for (size_t i = 0; i < D * run; i += kLine) fetch(next + t * row + i);
       Vec value[D];
       for (int d = 0; d < D; ++d) value[d] = load_codes<tier>(codes + t * row + static_cast<size_t>(d) * run);
       for (int m = 0; m < M; ++m) {
@@ -206,9 +222,12 @@ void add_run(const Tile& tile, size_t first, size_t last, float* out) {
   } else {
     const size_t groups = tile.block->shape.value_groups(), width = tile.dim / groups;
     for (size_t group = 0; group < groups; ++group) {
+      const size_t column = group * width, end = column + width;
       fold_ranges<tier, M>(tile, first, last, group, offsets);
-      add_columns<tier, M, ahead>(tile, first, last, group * width, (group + 1) * width, tile.weights,
-                                  offsets, out);
+      if constexpr (kByPairs<tier>)
+        add_by_pairs<M, ahead>(tile, first, last, column, end, offsets, out);
+      else
+        add_columns<tier, M, ahead>(tile, first, last, column, end, tile.weights, offsets, out);
     }
   }
 }
@@ -473,6 +492,7 @@ void attend(const AttentionQueries& queries, const AttentionBlock& block, const 
   tile.out = tile.weights + kAttentionTile * kBlockPositions;
   tile.rotated = tile.out + kAttentionTile * dim;
   tile.ranges = tile.rotated + kAttentionTile * dim;
+  tile.pairs = reinterpret_cast<int16_t*>(tile.ranges + 2 * kBlockPages * dim);
   locate(tile);
   attend_from<kTileQueries>(0, tile, queries, state);
 }

@@ -4,7 +4,8 @@ namespace phios {
 
 const AttentionKernels& attention_kernels(std::string_view name) {
 #if defined(__x86_64__)
-  if (name == kAttentionAvx512.name) return kAttentionAvx512;
+  static const bool pairs = __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi");
+  if (name == kAttentionAvx512.name && pairs) return kAttentionAvx512;
   if (name.starts_with("avx")) return kAttentionAvx2;  // with or without byte dot products
 #endif
   return kAttentionPortable;

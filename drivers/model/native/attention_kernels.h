@@ -94,7 +94,7 @@ struct AttentionKernels {
 
 inline constexpr size_t kAttentionTile = 4;  // queries that a kernel takes at once, at most
 constexpr size_t attention_scratch(size_t head_dim) {
-  return 2 * kAttentionTile * (kBlockPositions + head_dim) + 2 * kBlockPages * head_dim;
+  return kAttentionTile * (3 * kBlockPositions + 4 * head_dim) + 2 * kBlockPages * head_dim;
 }
 
 constexpr size_t bound_scratch(size_t n_heads, size_t n_queries, size_t head_dim) {

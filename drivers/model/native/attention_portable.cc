@@ -6,6 +6,8 @@
 namespace phios {
 namespace {
 
+template <KvTier>
+constexpr bool kByPairs = false;
 constexpr int kTileQueries = 1, kTilePages = 1, kTileVectors = 1;
 
 template <KvTier tier>

@@ -59,7 +59,6 @@ inline Ints ints_dot(Ints sum, Bytes weights, int32_t x) {
   return {_mm512_dpbusd_epi32(sum.v, weights.v, _mm512_set1_epi32(x))};
 }
 
-inline Vec vec_abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
 inline Ints ints_round(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline void ints_store_i8(int8_t* p, Ints a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(a.v));

@@ -39,6 +39,7 @@ inline Vec vec_div(Vec a, Vec b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Vec vec_swap_pairs(Vec a) { return {_mm512_permute_ps(a.v, 0xb1)}; }  // lanes 1, 0, 3, 2, …
 inline float vec_sum(Vec a) { return _mm512_reduce_add_ps(a.v); }
 inline Vec vec_larger(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Vec vec_abs(Vec a) { return {_mm512_abs_ps(a.v)}; }
 inline float vec_max(Vec a) { return _mm512_reduce_max_ps(a.v); }
 // Lanes from n on become `fill`.
 inline Vec vec_keep(Vec a, unsigned n, float fill) {
@@ -62,26 +63,31 @@ inline Vec vec_exp(Vec x) {
   return {_mm512_maskz_scalef_ps(seen, p, n)};
 }
 
-// Adds pairs of neighbours of (a, b) so that four rounds over 16 vectors give each vector's sum in its lane.
-inline __m512 pair_sum_1(__m512 a, __m512 b) {  // lanes: a0+a1, b0+b1, a2+a3, b2+b3 within each quarter
-  return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+// Four rounds of this over 16 vectors join each vector's lanes in one: pairs of neighbours of (a, b).
+template <class Op>
+inline __m512 join_pairs(__m512 a, __m512 b, Op op) {  // of sums: a0+a1, b0+b1, a2+a3, b2+b3 in each quarter
+  return op(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+}
+template <class Op>
+inline __m512 join_quarters(__m512 a, __m512 b, Op op) {
+  return op(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
 
-// Lane j of the result is the sum of a[j]'s lanes.
-inline Vec vec_sums(const Vec (&a)[16]) {
-  // After two rounds, quarter q of s[i] holds in lane t the partial sum of vector 4i + t over quarter q.
+// Lane j of the result joins a[j]'s lanes.
+template <class Op>
+inline Vec vec_join(const Vec (&a)[16], Op op) {
+  // After two rounds, quarter q of s[i] holds in lane t what joins quarter q of vector 4i + t.
   __m512 s[4];
-  for (int i = 0; i < 4; ++i) {
-    const __m512 ab = pair_sum_1(a[4 * i].v, a[4 * i + 1].v);
-    const __m512 cd = pair_sum_1(a[4 * i + 2].v, a[4 * i + 3].v);
-    s[i] = pair_sum_1(ab, cd);
-  }
-  // Two rounds over quarters: transposes the four vectors of quarters and adds them up.
-  const __m512 u =
-      _mm512_add_ps(_mm512_shuffle_f32x4(s[0], s[1], 0x88), _mm512_shuffle_f32x4(s[0], s[1], 0xdd));
-  const __m512 w =
-      _mm512_add_ps(_mm512_shuffle_f32x4(s[2], s[3], 0x88), _mm512_shuffle_f32x4(s[2], s[3], 0xdd));
-  return {_mm512_add_ps(_mm512_shuffle_f32x4(u, w, 0x88), _mm512_shuffle_f32x4(u, w, 0xdd))};
+  for (int i = 0; i < 4; ++i)
+    s[i] = join_pairs(join_pairs(a[4 * i].v, a[4 * i + 1].v, op),
+                      join_pairs(a[4 * i + 2].v, a[4 * i + 3].v, op), op);
+  return {join_quarters(join_quarters(s[0], s[1], op), join_quarters(s[2], s[3], op), op)};
+}
+inline Vec vec_sums(const Vec (&a)[16]) {
+  return vec_join(a, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); });
+}
+inline Vec vec_maxima(const Vec (&a)[16]) {
+  return vec_join(a, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); });
 }
 
 }  // namespace
