@@ -53,6 +53,7 @@ void BM_Product(benchmark::State& state, const Int8Kernels* kernels, PackedType 
                           .y_stride = kOut,
                           .rows = std::min(kTileRows, rows - row),
                           .ahead = bytes / w.groups(),
+                          .past_caches = fetches_past_caches(),
                           .scratch = scratch.get()});
     benchmark::DoNotOptimize(y.get()[0]);
   }

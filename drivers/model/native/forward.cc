@@ -51,6 +51,7 @@ Forward::Forward(const Weights& weights, const Kernels& kernels, WorkerPool& poo
       mass_(attention_kernels(kernels.name), weights_.kv(), c_.n_heads, c_.n_layers, pool_.threads()),
       max_rows_(max_rows),
       fetches_(weights.bytes() > kCachedWeightBytes),
+      past_caches_(fetches_past_caches()),
       near_positions_(std::min(c_.context_length, kNearPositions)) {
   if (c_.window > 0)
     local_attention_.emplace(attention_kernels(kernels.name), weights_.kv(), c_.n_heads, pool_.threads(),
@@ -272,6 +273,7 @@ void Forward::multiply_tile(const Product& p, size_t first, size_t last, size_t 
                                    .bias = r.bias,
                                    .add = r.add,
                                    .ahead = fetches_ ? block_format(p.w->type).group_bytes(p.w->n_in) : 0,
+                                   .past_caches = past_caches_,
                                    .scratch = unpacked_ + worker * kScratchStep});
   ProductRows rows = r;
   rows.x += row * r.x_stride;

@@ -91,7 +91,8 @@ class Forward {
   AttentionMass mass_;
   bool wants_mass_ = false;  // somebody in the pass that is running
   uint32_t max_rows_;
-  bool fetches_;  // products fetch weights ahead: the caches do not hold them
+  bool fetches_;      // products fetch weights ahead: the caches do not hold them
+  bool past_caches_;  // as Int8Rows has it
   Arena arena_;
   Buffer x_, h_, q_, k_, v_, att_, gate_, up_, logits_;
   size_t logit_rows_ = 0;             // that logits_ holds at once

@@ -107,6 +107,8 @@ struct Int8Rows {
   const float* bias = nullptr;  // or none
   bool add = false;             // y += instead of y =
   size_t ahead = 0;  // bytes to the group that is likely to come next; 0: the caches hold the weights
+  bool past_caches =
+      false;  // one or two rows fetch by the side of the caches; as fetches_past_caches() has it
   std::byte* scratch = nullptr;  // kInt8Scratch bytes, 64-byte aligned
 };
 

@@ -13,8 +13,8 @@ namespace {
 constexpr size_t kCacheLine = 64;
 constexpr size_t kBytesWide = 64;  // of a vector of quants
 // How far ahead in memory one or two rows fetch: they go through the weights in their order, as fast as
-// memory delivers them.
-constexpr size_t kNarrowAhead = size_t{4} << 10;
+// memory delivers them. Past the caches there is room for less.
+constexpr size_t kNarrowAhead = size_t{16} << 10, kNarrowAheadPast = size_t{4} << 10;
 constexpr float kPeakSmallest = 1e-30f;  // below, an activation counts as zero: 127 / peak must not overflow
 
 inline Vec halves_at(const uint8_t* p) { return vec_load_f16(reinterpret_cast<const uint16_t*>(p)); }
@@ -39,6 +39,7 @@ struct PackedWeights {
   size_t ahead;      // bytes from here to what will be needed next, 0: nobody knows
   size_t turns = 1;  // tiles of rows that share the fetches, each making those of every so many blocks
   size_t turn = 0;   // blocks until this tile's next
+  bool past_caches = false;
   const uint8_t* head = nullptr;
   const uint8_t* quants = nullptr;
   size_t block = 0;  // of the record
@@ -49,15 +50,21 @@ struct PackedWeights {
     head = record + panel * f.head_bytes();
     quants = record + kGroupPanels * f.head_bytes() + (block * kGroupPanels + panel) * f.quant_bytes();
   }
-  // What stands `ahead` of this block's weights of so many panels. A tile of all panels is one of few rows,
-  // which goes through the weights in their order.
+  // What stands `ahead` of this block's weights of so many panels.
   template <size_t panels>
   __attribute__((always_inline)) void fetch_ahead() {
-    constexpr Use kUse = panels == kGroupPanels ? Use::kOnce : Use::kLater;
     if (ahead == 0 || turn-- > 0) return;
     turn = turns - 1;
-    if (block == 0) fetch<kUse>(head + ahead, panels * f.head_bytes());
-    fetch<kUse>(quants + ahead, panels * f.quant_bytes());
+    // A tile of all panels is one of few rows, which goes through the weights in their order.
+    if (panels == kGroupPanels && past_caches)
+      fetch_lines<Use::kOnce, panels>();
+    else
+      fetch_lines<Use::kLater, panels>();
+  }
+  template <Use use, size_t panels>
+  __attribute__((always_inline)) void fetch_lines() const {
+    if (block == 0) fetch<use>(head + ahead, panels * f.head_bytes());
+    fetch<use>(quants + ahead, panels * f.quant_bytes());
   }
   // One tile that asked for all would wait for lines, and the others for none.
   void take_turn(size_t tile, size_t tiles, size_t) { turn = tile, turns = tiles; }
@@ -274,9 +281,10 @@ void product_direct(const uint8_t* group, size_t panels, size_t blocks, const In
   const auto at = [&] { return PackedWeights<f>{.group = group, .panel = p, .ahead = rows.ahead}; };
   if constexpr (kNarrowRows > 0)
     if (rows.rows <= static_cast<size_t>(kNarrowRows) && panels == kGroupPanels) {
-      const size_t ahead = rows.ahead > 0 ? kNarrowAhead : 0;
+      const size_t ahead = rows.past_caches ? kNarrowAheadPast : kNarrowAhead;
       return int8_rows<PackedWeights<f>, kNarrowRows, static_cast<int>(kGroupPanels)>(
-          {.group = group, .panel = 0, .ahead = ahead}, 0, blocks, rows, column);
+          {.group = group, .panel = 0, .ahead = rows.ahead > 0 ? ahead : 0, .past_caches = rows.past_caches},
+          0, blocks, rows, column);
     }
   for (; p + kPairPanels <= panels; p += kPairPanels)
     int8_rows<PackedWeights<f>, kPairRows, kPairPanels>(at(), 0, blocks, rows, column + p * kLanes);

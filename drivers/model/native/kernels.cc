@@ -39,6 +39,16 @@ struct Supported {
 
 }  // namespace
 
+bool fetches_past_caches() {
+#if defined(__x86_64__)
+  static const bool past =
+      __builtin_cpu_supports("avxvnni");  // Zen 5 has it; Zen 4, where it is slower, has not
+  return past;
+#else
+  return false;
+#endif
+}
+
 std::span<const Kernels* const> supported_kernels() {
   static const Supported supported;
   return {supported.list.data(), supported.n};

@@ -68,6 +68,10 @@ struct Kernels {
   void (*to_f16)(const float* x, uint16_t* y, size_t n);
 };
 
+// Does memory come faster by the side of the caches than into the second one? Of lines that are used once, on
+// this processor (docs/decisions/decode-alone.md).
+bool fetches_past_caches();
+
 // The best variant that this processor runs.
 const Kernels& best_kernels();
 // Every variant that this processor runs, best first.
