@@ -122,6 +122,7 @@ struct Item {
   uint32_t rows = 1;
   uint32_t seed = 1;  // of its queries
   uint32_t attend_pages = 0;
+  float width = 1;  // the standard deviation of what its queries hold
 
   uint32_t end() const { return kv.back().first_pos + kv.back().n; }
 };
@@ -142,7 +143,7 @@ std::vector<float> query(const Rig& s, const Item& item, uint32_t position) {
   std::mt19937 random(item.seed * 7919 + position);
   std::normal_distribution<float> normal;
   std::vector<float> q(s.width());
-  for (float& x : q) x = normal(random);
+  for (float& x : q) x = item.width * normal(random);
   return q;
 }
 
@@ -204,7 +205,7 @@ TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
   EXPECT_EQ(kernels().name, GetParam()->name == "avxvnni" ? "avx2" : GetParam()->name);
   const struct {
     uint32_t head_dim, n_kv_heads, group;
-  } shapes[] = {{32, 2, 1}, {64, 2, 4}, {80, 1, 7}, {128, 2, 3}};
+  } shapes[] = {{32, 2, 1}, {64, 2, 4}, {80, 1, 7}, {128, 2, 3}, {320, 1, 2}};
   for (const auto& [head_dim, n_kv_heads, group] : shapes)
     for (const KvTier tier : kTiers) {
       const KvShape shape{.n_layers = 2, .n_kv_heads = n_kv_heads, .head_dim = head_dim};
@@ -214,6 +215,17 @@ TEST_P(EveryVariant, AgreesWithPlainSumsInEveryTierAndShape) {
       item.kv.push_back(frames.add(KvTier::kF16, 160, 11));
       expect_reference({kernels(), shape, n_kv_heads * group, 1, 1}, frames, item, tolerance_of(tier));
     }
+}
+
+// What is rounded by its largest has none where all are zero.
+TEST_P(EveryVariant, QueriesOfZerosSeeEveryPositionAlike) {
+  const KvShape shape{.n_layers = 1, .n_kv_heads = 1, .head_dim = 64};
+  for (const KvTier tier : kTiers) {
+    Frames frames(shape);
+    Item item{.kv = {}, .rows = 1, .width = 0};
+    for (uint32_t pos = 0; pos < 160; pos += kTokens) item.kv.push_back(frames.add(tier, pos));
+    expect_reference({kernels(), shape, 4, 1}, frames, item, tolerance_of(tier));
+  }
 }
 
 TEST_P(EveryVariant, TiersHolesAndPartsOfPagesMixAlsoUnderTheModelsOwnRotations) {
