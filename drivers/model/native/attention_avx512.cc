@@ -7,7 +7,8 @@
 namespace phios {
 namespace {
 
-constexpr int kTileQueries = 4, kTilePages = 4, kTileVectors = 2;
+constexpr int kTileQueries = 8;
+constexpr int kTilePages = 4, kTileVectors = 2;  // of four queries; eight take half as many
 
 inline __m128i load_16(const std::byte* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 inline Vec vec_load_u8(const std::byte* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_16(p)))}; }

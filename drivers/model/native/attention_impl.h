@@ -12,6 +12,7 @@
 
 #include "drivers/model/native/attention_bounds_impl.h"
 #include "drivers/model/native/attention_kernels.h"
+#include "drivers/model/native/attention_rotation_impl.h"
 #include "mm/codec.h"
 
 namespace phios {
@@ -29,6 +30,12 @@ inline void fetch(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
 inline void fetch_ranges(const std::byte* ranges, size_t dim) {
   for (size_t at = 0; at < 2 * dim; at += kLine) fetch(ranges + at);
 }
+
+// How many pages, and vectors of values, so many queries take at once.
+constexpr int tile_pages(int queries) {
+  return queries == 1 ? 2 * kTilePages : queries <= 4 ? kTilePages : kTilePages / 2;
+}
+constexpr int tile_vectors(int queries) { return queries <= 4 ? kTileVectors : kTileVectors / 2; }
 
 constexpr size_t run_bytes(KvTier tier) { return kLanes * kv_bits(tier) / 8; }
 
@@ -116,7 +123,7 @@ void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, si
 // The scores of pages [first, last), which are of one tier, by groups of P, what is left by smaller ones:
 // half as many pages are hardly cheaper, so that pages that are missing are the last one again, written
 // behind what is read.
-template <KvTier tier, int M, bool ahead, int P = M == 1 ? 2 * kTilePages : kTilePages>
+template <KvTier tier, int M, bool ahead, int P = tile_pages(M)>
 void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
   constexpr size_t kPages = P;
   while (first < last) {
@@ -204,7 +211,7 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
 }
 
 // Columns [column, end), D vectors at a time, what is left by fewer.
-template <KvTier tier, int M, bool ahead, int D = kTileVectors>
+template <KvTier tier, int M, bool ahead, int D = tile_vectors(M)>
 void add_columns(const Tile& tile, size_t first, size_t last, size_t column, size_t end, const float* weights,
                  const float* offsets, float* out) {
   for (; column + D * kLanes <= end; column += D * kLanes)
@@ -353,54 +360,6 @@ inline __attribute__((always_inline)) void merge_few(const AttentionState& into,
 void merge(const AttentionState& into, const AttentionState& from, size_t n, size_t dim) {
   for (size_t i = 0; i < n; i += kFew)
     merge_few(into.from(i, dim), from.from(i, dim), n - i < kFew ? n - i : kFew, dim);
-}
-
-// Lane i of the result is x[i] + x[i + half] or, where i has the bit, x[i - half] - x[i].
-template <int half>
-inline Vec rotate_lanes(Vec x) {
-  float signs[kLanes];
-  for (size_t i = 0; i < kLanes; ++i) signs[i] = (i & half) == 0 ? 1.0f : -1.0f;
-  return vec_fma(x, vec_load(signs), vec_swap<half>(x));
-}
-
-// out = x M for D vectors of it.
-template <int D>
-inline void multiply_columns(const float* x, const float* matrix, size_t dim, float* out) {
-  Vec acc[D];
-  for (Vec& a : acc) a = vec_zero();
-  for (size_t c = 0; c < dim; ++c, matrix += dim)
-    for (int d = 0; d < D; ++d) acc[d] = vec_fma(vec_set(x[c]), vec_load(matrix + d * kLanes), acc[d]);
-  for (int d = 0; d < D; ++d) vec_store(out + d * kLanes, acc[d]);
-}
-
-void multiply(const float* x, const float* matrix, size_t dim, float* out) {
-  constexpr size_t kColumns = 4 * kLanes;
-  size_t at = 0;
-  for (; at + kColumns <= dim; at += kColumns) multiply_columns<4>(x, matrix + at, dim, out + at);
-  for (; at < dim; at += kLanes) multiply_columns<1>(x, matrix + at, dim, out + at);
-}
-
-void spread(const float* x, size_t dim, float* out) {
-  const size_t block = rotation_block(dim);
-  const Vec norm = vec_set(1.0f / std::sqrt(static_cast<float>(block)));
-  for (size_t i = 0; i < dim; i += kLanes)
-    vec_store(
-        out + i,
-        vec_mul(rotate_lanes<8>(rotate_lanes<4>(rotate_lanes<2>(rotate_lanes<1>(vec_load(x + i))))), norm));
-  for (size_t half = kLanes; half < block; half *= 2)
-    for (size_t i = 0; i < dim; i += kLanes) {
-      if ((i & half) != 0) continue;
-      const Vec a = vec_load(out + i), b = vec_load(out + i + half);
-      vec_store(out + i, vec_add(a, b));
-      vec_store(out + i + half, vec_fma(b, vec_set(-1.0f), a));
-    }
-}
-
-void rotate(const float* x, const float* matrix, size_t dim, float* out) {
-  if (matrix)
-    multiply(x, matrix, dim, out);
-  else
-    spread(x, dim, out);
 }
 
 template <int M, bool ahead>

@@ -92,7 +92,7 @@ struct AttentionKernels {
   void (*key_ranges)(const uint16_t* keys, uint32_t head_dim, std::byte* out);
 };
 
-inline constexpr size_t kAttentionTile = 4;  // queries that a kernel takes at once, at most
+inline constexpr size_t kAttentionTile = 8;  // queries that a kernel takes at once, at most
 constexpr size_t attention_scratch(size_t head_dim) {
   return kAttentionTile * (3 * kBlockPositions + 4 * head_dim) + 2 * kBlockPages * head_dim;
 }

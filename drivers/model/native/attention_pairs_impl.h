@@ -150,7 +150,7 @@ inline void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t col
                          const float* offsets, float* out) {
   float units[M];
   round_weights<M>(tile, first, last, units);
-  add_pair_columns<M, ahead, kLine / kLanes>(tile, first, last, column, end, units, offsets, out);
+  add_pair_columns<M, ahead, 2 * tile_vectors(M)>(tile, first, last, column, end, units, offsets, out);
 }
 
 }  // namespace
