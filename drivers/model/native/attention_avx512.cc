@@ -62,7 +62,7 @@ struct Ints {
   __m512i v;
 };
 template <KvTier tier>
-constexpr bool kByPairs = tier == KvTier::kInt8;
+constexpr bool kByPairs = tier != KvTier::kF16;
 
 // Sums of them. Of 32-bit lanes for the compiler too, which else copies each sum there and back.
 struct Sums {
@@ -71,15 +71,6 @@ struct Sums {
 
 inline Sums sums_zero() { return {reinterpret_cast<__v16si>(_mm512_setzero_si512())}; }
 inline Vec sums_float(Sums a) { return {_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(a.v))}; }
-inline Ints ints_load(const std::byte* p) { return {_mm512_loadu_si512(p)}; }
-// D × 16 codes; what lies behind them is not used.
-template <int D>
-inline Ints ints_row(const std::byte* p) {
-  if constexpr (D == 4) return ints_load(p);
-  if constexpr (D == 2)
-    return {_mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
-  if constexpr (D == 1) return {_mm512_castsi128_si512(load_16(p))};
-}
 inline Ints ints_pair(const int16_t* pair) {
   int both;
   std::memcpy(&both, pair, sizeof both);
@@ -94,22 +85,55 @@ inline void vec_store_i16(int16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a.v)));
 }
 
-// Bytes 0 and 2 of lane i are bytes first + i and second + i.
-inline __m512i pick(int first, int second) {
-  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const __m512i both = _mm512_or_si512(lanes, _mm512_slli_epi32(lanes, 16));
-  return _mm512_add_epi8(both, _mm512_set1_epi32(first | second << 16));
+// Byte 0 of each lane, and byte 2.
+constexpr __mmask64 kFirstOfPair = 0x1111111111111111, kSecondOfPair = 0x4444444444444444;
+// In bytes 0 and 2 of lane i the number that lane i of `numbers` holds.
+inline __m512i for_both(__m512i numbers) { return _mm512_or_si512(numbers, _mm512_slli_epi32(numbers, 16)); }
+inline __m512i lane_numbers() {
+  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
-// Of a line of four channels × 16 positions two channels, a lane for each position.
-template <int half>
-inline Ints key_pairs(Ints line) {
-  return {_mm512_maskz_permutexvar_epi8(0x5555555555555555, pick(32 * half, 32 * half + 16), line.v)};
+
+// The bits of sixteen packed codes, in each quarter of a line: a run of fewer is there twice.
+template <KvTier tier>
+inline __m512i load_run(const std::byte* p) {
+  long long codes = 0;
+  std::memcpy(&codes, p, kLanes * kv_bits(tier) / 8);
+  return tier == KvTier::kInt2 ? _mm512_set1_epi32(static_cast<int>(codes)) : _mm512_set1_epi64(codes);
 }
-// The d-th 16 channels of two positions, a lane for each channel.
-inline Ints value_pairs(Ints even, Ints odd, int d) {
-  const __m512i at = pick(16 * d, 16 * d);
-  const __m512i low = _mm512_maskz_permutexvar_epi8(0x1111111111111111, at, even.v);
-  return {_mm512_mask_permutexvar_epi8(low, 0x4444444444444444, at, odd.v)};
+// Where a code of such a run begins, in bits; for both of a pair.
+template <KvTier tier>
+inline __m512i code_bits() {
+  const __m512i lanes = lane_numbers();
+  if constexpr (tier == KvTier::kInt2) return for_both(_mm512_slli_epi32(lanes, 1));
+  const __m512i word = _mm512_slli_epi32(_mm512_and_si512(lanes, _mm512_set1_epi32(1)), 5);
+  return for_both(_mm512_or_si512(word, _mm512_slli_epi32(_mm512_srli_epi32(lanes, 1), 2)));
+}
+
+// Lane i holds code i of two runs.
+template <KvTier tier>
+inline Ints pairs_of(const std::byte* first, const std::byte* second) {
+  if constexpr (tier == KvTier::kInt8) {
+    const __m512i at = for_both(lane_numbers());
+    const __m512i low =
+        _mm512_maskz_permutexvar_epi8(kFirstOfPair, at, _mm512_castsi128_si512(load_16(first)));
+    return {_mm512_mask_permutexvar_epi8(low, kSecondOfPair, at, _mm512_castsi128_si512(load_16(second)))};
+  } else {
+    const __m512i at = code_bits<tier>();
+    const __m512i low = _mm512_maskz_multishift_epi64_epi8(kFirstOfPair, at, load_run<tier>(first));
+    const __m512i both = _mm512_mask_multishift_epi64_epi8(low, kSecondOfPair, at, load_run<tier>(second));
+    return {_mm512_and_si512(both, _mm512_set1_epi32(((1 << kv_bits(tier)) - 1) * 0x10001))};
+  }
+}
+// The same of two runs side by side.
+template <KvTier tier>
+inline Ints pairs_at(const std::byte* runs) {
+  if constexpr (tier == KvTier::kInt8) {
+    const __m512i at = _mm512_add_epi8(for_both(lane_numbers()), _mm512_set1_epi32(kLanes << 16));
+    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(runs));
+    return {_mm512_maskz_permutexvar_epi8(kFirstOfPair | kSecondOfPair, at, _mm512_castsi256_si512(both))};
+  } else {
+    return pairs_of<tier>(runs, runs + kLanes * kv_bits(tier) / 8);
+  }
 }
 
 }  // namespace

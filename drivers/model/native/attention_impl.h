@@ -114,9 +114,9 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
 }
 
 // Tiers whose codes are multiplied as integers: by attention_pairs_impl.h.
-template <int M, int P, bool ahead>
+template <KvTier tier, int M, int P, bool ahead>
 void score_by_pairs(const Tile& tile, const std::byte* const* keys, const float* q, size_t first);
-template <int M, bool ahead>
+template <KvTier tier, int M, bool ahead>
 void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
                   const float* offsets, float* out);
 
@@ -140,7 +140,7 @@ void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
         unpack_ranges<tier>(scales, scales + tile.dim, tile.dim, mul, mul + tile.dim);
       }
     if constexpr (kByPairs<tier>)
-      score_by_pairs<M, P, ahead>(tile, keys, q, first);
+      score_by_pairs<tier, M, P, ahead>(tile, keys, q, first);
     else
       score_pages<tier, M, P, ahead>(keys, tile.next_keys + first, tile.ranges, q, tile.dim,
                                      tile.scores + first * kLanes);
@@ -232,7 +232,7 @@ void add_run(const Tile& tile, size_t first, size_t last, float* out) {
       const size_t column = group * width, end = column + width;
       fold_ranges<tier, M>(tile, first, last, group, offsets);
       if constexpr (kByPairs<tier>)
-        add_by_pairs<M, ahead>(tile, first, last, column, end, offsets, out);
+        add_by_pairs<tier, M, ahead>(tile, first, last, column, end, offsets, out);
       else
         add_columns<tier, M, ahead>(tile, first, last, column, end, tile.weights, offsets, out);
     }

@@ -1,5 +1,5 @@
-// int8 pages by integers: queries and weights in 16 bits, times the codes two by two, summed up in 32 bits.
-// After attention_impl.h, over whatever Ints the including file has chosen.
+// Pages of codes by integers: queries and weights in 16 bits, times the codes two by two, summed up in 32
+// bits. After attention_impl.h, over whatever Ints the including file has chosen.
 //
 // A query (or a weight) that is multiplied with a page's ranges is rounded in steps of a 32,000th of its
 // largest channel (or of a run's largest position): two digits finer than the page's own rounding. Sums of
@@ -55,35 +55,37 @@ inline void round_queries(const float* ranges, const float* q, size_t dim, int16
 }
 
 // The scores of P pages of keys for M queries, unmasked. q: [page][query][dim], as round_queries() has it.
-template <int M, int P, bool ahead>
+template <KvTier tier, int M, int P, bool ahead>
 __attribute__((noinline)) void score_pairs(const std::byte* const* keys, const std::byte* const* next,
                                            const int16_t* q, size_t dim, const float* units,
                                            const float* shifts, float* scores) {
-  constexpr size_t kChannels = kLine / kLanes;
+  constexpr size_t run = run_bytes(tier);
+  constexpr int kChannels = kLine / run;
   Sums acc[P][M];
   PHIOS_UNROLL for (int p = 0; p < P; ++p) PHIOS_UNROLL for (int m = 0; m < M; ++m) acc[p][m] = sums_zero();
   for (size_t c = 0; c < dim; c += kChannels) PHIOS_UNROLL for (int p = 0; p < P; ++p) {
-      if constexpr (ahead) fetch(next[p] + c * kLanes);
-      const Ints line = ints_load(keys[p] + c * kLanes);
-      const Ints pairs[] = {key_pairs<0>(line), key_pairs<1>(line)};
-      PHIOS_UNROLL for (int m = 0; m < M; ++m) {
-        const int16_t* query = q + static_cast<size_t>(p * M + m) * dim + c;
-        PHIOS_UNROLL for (int i = 0; i < 2; ++i) acc[p][m] =
-            ints_dot(acc[p][m], pairs[i], ints_pair(query + 2 * i));
+      if constexpr (ahead) fetch(next[p] + c * run);
+      const std::byte* line = keys[p] + c * run;
+      PHIOS_UNROLL for (int i = 0; i < kChannels; i += 2) {
+        const Ints pairs = pairs_at<tier>(line + i * run);
+        PHIOS_UNROLL for (int m = 0; m < M; ++m) {
+          const int16_t* query = q + static_cast<size_t>(p * M + m) * dim + c;
+          acc[p][m] = ints_dot(acc[p][m], pairs, ints_pair(query + i));
+        }
       }
     }
-  if constexpr (ahead) PHIOS_UNROLL for (int p = 0; p < P; ++p) fetch_ranges(next[p] + dim * kLanes, dim);
+  if constexpr (ahead) PHIOS_UNROLL for (int p = 0; p < P; ++p) fetch_ranges(next[p] + dim * run, dim);
   PHIOS_UNROLL for (int p = 0; p < P; ++p) PHIOS_UNROLL for (int m = 0; m < M; ++m)
       vec_store(scores + static_cast<size_t>(m) * kBlockPositions + static_cast<size_t>(p) * kLanes,
                 vec_fma(sums_float(acc[p][m]), vec_set(units[p * M + m]), vec_set(shifts[p * M + m])));
 }
 
-template <int M, int P, bool ahead>
+template <KvTier tier, int M, int P, bool ahead>
 inline void score_by_pairs(const Tile& tile, const std::byte* const* keys, const float* q, size_t first) {
   float units[kLanes], shifts[kLanes];
   round_queries<M, P>(tile.ranges, q, tile.dim, tile.pairs, units, shifts);
-  score_pairs<M, P, ahead>(keys, tile.next_keys + first, tile.pairs, tile.dim, units, shifts,
-                           tile.scores + first * kLanes);
+  score_pairs<tier, M, P, ahead>(keys, tile.next_keys + first, tile.pairs, tile.dim, units, shifts,
+                                 tile.scores + first * kLanes);
 }
 
 // tile.weights of pages [first, last) in 16 bits, [query][kBlockPositions]; a weight is units × that.
@@ -106,21 +108,22 @@ inline void round_weights(const Tile& tile, size_t first, size_t last, float (&u
 }
 
 // out += offset + Σ weight × code, D vectors from `column` on. Positions that are not seen have weight 0.
-template <int M, int D, bool ahead>
+template <KvTier tier, int M, int D, bool ahead>
 __attribute__((noinline)) void add_pairs(const Tile& tile, size_t first, size_t last, size_t column,
                                          const float* units, const float* offsets, float* out) {
-  const size_t row = tile.dim;
+  constexpr size_t run = run_bytes(tier);
+  const size_t row = tile.dim / kLanes * run, at = column / kLanes * run;
   Sums acc[M][D];
   PHIOS_UNROLL for (int m = 0; m < M; ++m) PHIOS_UNROLL for (int d = 0; d < D; ++d) acc[m][d] = sums_zero();
   for (size_t page = first; page < last; ++page) {
-    const std::byte* codes = tile.values[page] + column;
-    const std::byte* next = tile.next_values[page] + column;
+    const std::byte* codes = tile.values[page] + at;
+    const std::byte* next = tile.next_values[page] + at;
     if constexpr (ahead) fetch(tile.next_values[page] + kLanes * row);  // the ranges, behind the codes
     for (size_t t = 0; t < kLanes; t += 2, codes += 2 * row, next += 2 * row) {
       if constexpr (ahead) fetch(next), fetch(next + row);
-      const Ints even = ints_row<D>(codes), odd = ints_row<D>(codes + row);
       Ints value[D];
-      PHIOS_UNROLL for (int d = 0; d < D; ++d) value[d] = value_pairs(even, odd, d);
+      PHIOS_UNROLL for (int d = 0; d < D; ++d) value[d] =
+          pairs_of<tier>(codes + d * run, codes + row + d * run);
       PHIOS_UNROLL for (int m = 0; m < M; ++m) {
         const Ints weight =
             ints_pair(tile.pairs + static_cast<size_t>(m) * kBlockPositions + page * kLanes + t);
@@ -136,21 +139,22 @@ __attribute__((noinline)) void add_pairs(const Tile& tile, size_t first, size_t 
 }
 
 // Columns [column, end), D vectors at a time, what is left by fewer.
-template <int M, bool ahead, int D>
+template <KvTier tier, int M, bool ahead, int D>
 void add_pair_columns(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
                       const float* units, const float* offsets, float* out) {
   for (; column + D * kLanes <= end; column += D * kLanes)
-    add_pairs<M, D, ahead>(tile, first, last, column, units, offsets, out + column);
+    add_pairs<tier, M, D, ahead>(tile, first, last, column, units, offsets, out + column);
   if constexpr (D > 1)
-    if (column < end) add_pair_columns<M, ahead, D / 2>(tile, first, last, column, end, units, offsets, out);
+    if (column < end)
+      add_pair_columns<tier, M, ahead, D / 2>(tile, first, last, column, end, units, offsets, out);
 }
 
-template <int M, bool ahead>
+template <KvTier tier, int M, bool ahead>
 inline void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
                          const float* offsets, float* out) {
   float units[M];
   round_weights<M>(tile, first, last, units);
-  add_pair_columns<M, ahead, 2 * tile_vectors(M)>(tile, first, last, column, end, units, offsets, out);
+  add_pair_columns<tier, M, ahead, 2 * tile_vectors(M)>(tile, first, last, column, end, units, offsets, out);
 }
 
 }  // namespace
