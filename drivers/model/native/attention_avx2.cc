@@ -45,6 +45,14 @@ inline Vec vec_load_u2(const std::byte* p) {
           take_bits(words, _mm256_setr_epi32(16, 18, 20, 22, 24, 26, 28, 30), 3)};
 }
 
+template <KvTier tier>
+inline Vec load_packed(const std::byte* p) {
+  static_assert(tier != KvTier::kF16);
+  if constexpr (tier == KvTier::kInt8) return vec_load_u8(p);
+  if constexpr (tier == KvTier::kInt4) return vec_load_u4(p);
+  if constexpr (tier == KvTier::kInt2) return vec_load_u2(p);
+}
+
 // Lane i becomes lane i ^ half.
 template <int half>
 inline Vec vec_swap(Vec a) {

@@ -7,30 +7,16 @@
 namespace phios {
 namespace {
 
+template <KvTier tier>
+constexpr bool kByPairs = tier != KvTier::kF16;
 constexpr int kTileQueries = 8;
 constexpr int kTilePages = 4, kTileVectors = 2;  // of four queries; eight take half as many
 
 inline __m128i load_16(const std::byte* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-inline Vec vec_load_u8(const std::byte* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_16(p)))}; }
 inline Vec vec_load_i8(const std::byte* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(p)))}; }
 inline Vec vec_load_scale(const std::byte* p) {
   const __m512i scale = _mm512_slli_epi32(_mm512_cvtepu8_epi32(load_16(p)), 20);
   return {_mm512_castsi512_ps(_mm512_add_epi32(scale, _mm512_set1_epi32(107 << 23)))};
-}
-// Codes are looked up by the low four bits of each lane.
-inline Vec vec_load_u4(const std::byte* p) {
-  long long words;
-  std::memcpy(&words, p, sizeof words);
-  const __m512i shifts = _mm512_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12, 16, 16, 20, 20, 24, 24, 28, 28);
-  const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return {_mm512_permutexvar_ps(_mm512_srlv_epi32(_mm512_set1_epi64(words), shifts), codes)};
-}
-inline Vec vec_load_u2(const std::byte* p) {
-  int word;
-  std::memcpy(&word, p, sizeof word);
-  const __m512i shifts = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
-  return {_mm512_permutexvar_ps(_mm512_srlv_epi32(_mm512_set1_epi32(word), shifts), codes)};
 }
 
 // Lane i becomes lane i ^ half.
@@ -61,9 +47,6 @@ inline Vec vec_exp2(Vec x) {
 struct Ints {
   __m512i v;
 };
-template <KvTier tier>
-constexpr bool kByPairs = tier != KvTier::kF16;
-
 // Sums of them. Of 32-bit lanes for the compiler too, which else copies each sum there and back.
 struct Sums {
   __v16si v;

@@ -39,16 +39,16 @@ constexpr int tile_vectors(int queries) { return queries <= 4 ? kTileVectors : k
 
 constexpr size_t run_bytes(KvTier tier) { return kLanes * kv_bits(tier) / 8; }
 
+// Sixteen packed codes as floats, of tiers whose codes are not multiplied as integers: the including file's.
+template <KvTier tier>
+Vec load_packed(const std::byte* p);
+
 template <KvTier tier>
 inline Vec load_codes(const std::byte* p) {
   if constexpr (tier == KvTier::kF16)
     return vec_load_f16(reinterpret_cast<const uint16_t*>(p));
-  else if constexpr (tier == KvTier::kInt8)
-    return vec_load_u8(p);
-  else if constexpr (tier == KvTier::kInt4)
-    return vec_load_u4(p);
   else
-    return vec_load_u2(p);
+    return load_packed<tier>(p);
 }
 
 // n ranges, a multiple of 16: a code is add + code × mul.

@@ -16,9 +16,6 @@ Vec load_packed(const std::byte* p) {
   unpack_codes(tier, p, codes);
   return vec_each([&](int i) { return static_cast<float>(codes[i]); });
 }
-inline Vec vec_load_u8(const std::byte* p) { return load_packed<KvTier::kInt8>(p); }
-inline Vec vec_load_u4(const std::byte* p) { return load_packed<KvTier::kInt4>(p); }
-inline Vec vec_load_u2(const std::byte* p) { return load_packed<KvTier::kInt2>(p); }
 inline Vec vec_load_i8(const std::byte* p) {
   return vec_each([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
 }
