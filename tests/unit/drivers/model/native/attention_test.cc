@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "kernel/base/half.h"
 #include "mm/codec.h"
 #include "tests/unit/drivers/model/native/attention_frames.h"
 #include "tests/unit/drivers/model/native/support.h"
