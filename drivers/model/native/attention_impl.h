@@ -210,22 +210,24 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
       vec_store(out + static_cast<size_t>(m) * dim + d * kLanes, vec_add(acc[0][m][d], acc[1][m][d]));
 }
 
-// Columns [column, end), D vectors at a time, what is left by fewer.
-template <KvTier tier, int M, bool ahead, int D = tile_vectors(M)>
-void add_columns(const Tile& tile, size_t first, size_t last, size_t column, size_t end, const float* weights,
-                 const float* offsets, float* out) {
-  for (; column + D * kLanes <= end; column += D * kLanes)
-    add_values<tier, M, D, ahead>(tile, first, last, column, weights, offsets, out + column);
+// f(D as a constant, column) for columns [column, end), D vectors at a time, what is left by fewer.
+template <int D, class F>
+inline void each_columns(size_t column, size_t end, F&& f) {
+  for (; column + D * kLanes <= end; column += D * kLanes) f.template operator()<D>(column);
   if constexpr (D > 1)
-    if (column < end)
-      add_columns<tier, M, ahead, D / 2>(tile, first, last, column, end, weights, offsets, out);
+    if (column < end) each_columns<D / 2>(column, end, f);
 }
 
 template <KvTier tier, int M, bool ahead>
 void add_run(const Tile& tile, size_t first, size_t last, float* out) {
   float offsets[M] = {};
+  const auto add = [&](size_t column, size_t end, const float* weights) {
+    each_columns<tile_vectors(M)>(column, end, [&]<int D>(size_t at) {
+      add_values<tier, M, D, ahead>(tile, first, last, at, weights, offsets, out + at);
+    });
+  };
   if constexpr (tier == KvTier::kF16) {
-    add_columns<tier, M, ahead>(tile, first, last, 0, tile.dim, tile.scores, offsets, out);
+    add(0, tile.dim, tile.scores);
   } else {
     const size_t groups = tile.block->shape.value_groups(), width = tile.dim / groups;
     for (size_t group = 0; group < groups; ++group) {
@@ -234,7 +236,7 @@ void add_run(const Tile& tile, size_t first, size_t last, float* out) {
       if constexpr (kByPairs<tier>)
         add_by_pairs<tier, M, ahead>(tile, first, last, column, end, offsets, out);
       else
-        add_columns<tier, M, ahead>(tile, first, last, column, end, tile.weights, offsets, out);
+        add(column, end, tile.weights);
     }
   }
 }

@@ -138,23 +138,14 @@ __attribute__((noinline)) void add_pairs(const Tile& tile, size_t first, size_t 
   }
 }
 
-// Columns [column, end), D vectors at a time, what is left by fewer.
-template <KvTier tier, int M, bool ahead, int D>
-void add_pair_columns(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
-                      const float* units, const float* offsets, float* out) {
-  for (; column + D * kLanes <= end; column += D * kLanes)
-    add_pairs<tier, M, D, ahead>(tile, first, last, column, units, offsets, out + column);
-  if constexpr (D > 1)
-    if (column < end)
-      add_pair_columns<tier, M, ahead, D / 2>(tile, first, last, column, end, units, offsets, out);
-}
-
 template <KvTier tier, int M, bool ahead>
 inline void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
                          const float* offsets, float* out) {
   float units[M];
   round_weights<M>(tile, first, last, units);
-  add_pair_columns<tier, M, ahead, 2 * tile_vectors(M)>(tile, first, last, column, end, units, offsets, out);
+  each_columns<2 * tile_vectors(M)>(column, end, [&]<int D>(size_t at) {
+    add_pairs<tier, M, D, ahead>(tile, first, last, at, units, offsets, out + at);
+  });
 }
 
 }  // namespace
