@@ -101,7 +101,8 @@ constexpr size_t bound_scratch(size_t n_heads, size_t n_queries, size_t head_dim
   return n_heads * ((n_queries + 3) / 4) * 16 * head_dim;
 }
 
-// The variant of that name, which must be one of supported_kernels().
+// The variant for kernels of that name, which must be one of supported_kernels(): avx2 for avxvnni, and for
+// an avx512 that cannot multiply pairs of 16-bit integers or permute bytes.
 const AttentionKernels& attention_kernels(std::string_view name);
 
 extern const AttentionKernels kAttentionAvx512;
