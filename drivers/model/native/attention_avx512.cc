@@ -68,6 +68,50 @@ inline void vec_store_i16(int16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a.v)));
 }
 
+// Sixteen 16-bit integers, and eight sums of products of their pairs.
+struct Shorts {
+  __m256i v;
+};
+struct HalfSums {
+  __v8si v;
+};
+
+inline Shorts shorts_load(const int16_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+inline Shorts shorts_load_i8(const std::byte* p) { return {_mm256_cvtepi8_epi16(load_16(p))}; }
+inline void shorts_store(int16_t* p, Shorts a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+// a × b ÷ 2^15, rounded.
+inline Shorts shorts_times(Shorts a, Shorts b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
+inline HalfSums shorts_dot(HalfSums sum, Shorts a, Shorts b) {
+  const auto before = reinterpret_cast<__m256i>(sum.v);
+  return {reinterpret_cast<__v8si>(_mm256_dpwssd_epi32(before, a.v, b.v))};
+}
+inline Vec sums_float(HalfSums a) {
+  return {_mm512_zextps256_ps512(_mm256_cvtepi32_ps(reinterpret_cast<__m256i>(a.v)))};
+}
+
+// Of sixteen channels the largest scale of n pages' keys, which is stored, as the power of two in it.
+inline Vec power_of(__m128i scales) {
+  const __m128i powers = _mm_and_si128(scales, _mm_set1_epi8(static_cast<char>(0xf8)));
+  const __m512i exponents = _mm512_slli_epi32(_mm512_cvtepu8_epi32(powers), 20);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(exponents, _mm512_set1_epi32(107 << 23)))};
+}
+inline Vec power_of(const std::byte* scales) { return power_of(load_16(scales)); }
+inline Vec largest_powers(const std::byte* const* keys, size_t n, size_t at, std::byte* largest) {
+  __m128i top = load_16(keys[0] + at);
+  for (size_t page = 1; page < n; ++page) top = _mm_max_epu8(top, load_16(keys[page] + at));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(largest), top);
+  return power_of(top);
+}
+// 2^14 × a scale ÷ the power of two in the top, which is no smaller.
+inline Shorts shorts_scale(const std::byte* scales, const std::byte* tops) {
+  const __m256i scale = _mm256_cvtepu8_epi16(load_16(scales)), top = _mm256_cvtepu8_epi16(load_16(tops));
+  const __m256i fraction = _mm256_and_si256(_mm256_slli_epi16(scale, 11), _mm256_set1_epi16(7 << 11));
+  const __m256i shift = _mm256_sub_epi16(_mm256_srli_epi16(top, 3), _mm256_srli_epi16(scale, 3));
+  return {_mm256_srlv_epi16(_mm256_or_si256(fraction, _mm256_set1_epi16(1 << 14)), shift)};
+}
+
 // Byte 0 of each lane, and byte 2.
 constexpr __mmask64 kFirstOfPair = 0x1111111111111111, kSecondOfPair = 0x4444444444444444;
 // In bytes 0 and 2 of lane i the number that lane i of `numbers` holds.
@@ -107,15 +151,17 @@ inline Ints pairs_of(const std::byte* first, const std::byte* second) {
     return {_mm512_and_si512(both, _mm512_set1_epi32(((1 << kv_bits(tier)) - 1) * 0x10001))};
   }
 }
-// The same of two runs side by side.
+// The same of runs i and i + 1 of a line.
 template <KvTier tier>
-inline Ints pairs_at(const std::byte* runs) {
+inline Ints pairs_in(const std::byte* line, size_t i) {
   if constexpr (tier == KvTier::kInt8) {
-    const __m512i at = _mm512_add_epi8(for_both(lane_numbers()), _mm512_set1_epi32(kLanes << 16));
-    const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(runs));
-    return {_mm512_maskz_permutexvar_epi8(kFirstOfPair | kSecondOfPair, at, _mm512_castsi256_si512(both))};
+    const auto run = static_cast<int>(i * kLanes);
+    const __m512i at =
+        _mm512_add_epi8(for_both(lane_numbers()), _mm512_set1_epi32((run + kLanes) << 16 | run));
+    return {_mm512_maskz_permutexvar_epi8(kFirstOfPair | kSecondOfPair, at, _mm512_loadu_si512(line))};
   } else {
-    return pairs_of<tier>(runs, runs + kLanes * kv_bits(tier) / 8);
+    const std::byte* first = line + i * kLanes * kv_bits(tier) / 8;
+    return pairs_of<tier>(first, first + kLanes * kv_bits(tier) / 8);
   }
 }
 

@@ -6,12 +6,14 @@
 // no tile size leaves the compiler a choice of rounding.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
 
 #include "drivers/model/native/attention_bounds_impl.h"
 #include "drivers/model/native/attention_kernels.h"
+#include "drivers/model/native/attention_merge_impl.h"
 #include "drivers/model/native/attention_rotation_impl.h"
 #include "mm/codec.h"
 
@@ -63,12 +65,12 @@ inline void unpack_ranges(const std::byte* scales, const std::byte* zeros, size_
   }
 }
 
-// What a tile works on: the pages that it sees, their keys and values, and those of the next block, which
-// are fetched meanwhile.
+// What a tile works on: pages [begin, end) of the block, which it sees, the keys and values of all, and those
+// of the next block, which are fetched meanwhile.
 struct Tile {
   const AttentionBlock* block;
   size_t dim;
-  size_t pages;
+  size_t begin, end;
   const std::byte* keys[kBlockPages];
   const std::byte* values[kBlockPages];
   const std::byte* next_keys[kBlockPages];  // of a block with fewer pages one at hand, fetched in vain
@@ -80,8 +82,13 @@ struct Tile {
   float* rotated;              // the same, of pages that hold rotated heads
   float* ranges;               // [page][mul, add][dim], of the pages at hand
   int16_t* pairs;              // queries or weights in 16 bits, where integers are multiplied
+  int16_t* rounded;            // [query][dim], of a run of pages, there
 
   KvTier tier(size_t page) const { return block->pages[page].tier; }
+  bool coded() const {
+    return std::any_of(block->pages.begin() + begin, block->pages.begin() + end,
+                       [](const KvSpan& span) { return span.tier != KvTier::kF16; });
+  }
 };
 
 // The scores of P pages of keys for M queries, unmasked.
@@ -114,9 +121,18 @@ __attribute__((noinline)) void score_pages(const std::byte* const* keys, const s
       scores + static_cast<size_t>(m) * kBlockPositions + static_cast<size_t>(p) * kLanes, acc[m][p]);
 }
 
+// M queries in 16 bits, for the pages of a run. Channel c of a query is units × q[c] ÷ 2^tops[c].
+template <int M>
+struct RunQueries {
+  const int16_t* q;       // [query][dim]
+  const std::byte* tops;  // [dim] the largest of the run's scales; their fractions do not count
+  float units[kLanes];    // again and again those of the M queries
+};
 // Tiers whose codes are multiplied as integers: by attention_pairs_impl.h.
+template <KvTier tier, int M>
+RunQueries<M> round_queries(const Tile& tile, const float* q, size_t first, size_t last);
 template <KvTier tier, int M, int P, bool ahead>
-void score_by_pairs(const Tile& tile, const std::byte* const* keys, const float* q, size_t first);
+void score_by_pairs(const Tile& tile, const std::byte* const* keys, const RunQueries<M>& q, size_t first);
 template <KvTier tier, int M, bool ahead>
 void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, size_t end,
                   const float* offsets, float* out);
@@ -124,8 +140,8 @@ void add_by_pairs(const Tile& tile, size_t first, size_t last, size_t column, si
 // The scores of pages [first, last), which are of one tier, by groups of P, what is left by smaller ones:
 // half as many pages are hardly cheaper, so that pages that are missing are the last one again, written
 // behind what is read.
-template <KvTier tier, int M, bool ahead, int P = tile_pages(M)>
-void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
+template <KvTier tier, int M, bool ahead, int P = tile_pages(M), class Queries>
+void score_run(const Tile& tile, const Queries& q, size_t first, size_t last) {
   constexpr size_t kPages = P;
   while (first < last) {
     const size_t n = last - first < kPages ? last - first : kPages;
@@ -134,7 +150,7 @@ void score_run(const Tile& tile, const float* q, size_t first, size_t last) {
         return score_run<tier, M, ahead, P / 2>(tile, q, first, last);
     const std::byte* keys[kPages];
     for (size_t p = 0; p < kPages; ++p) keys[p] = tile.keys[first + (p < n ? p : n - 1)];
-    if constexpr (tier != KvTier::kF16)
+    if constexpr (tier != KvTier::kF16 && !kByPairs<tier>)
       for (size_t p = 0; p < kPages; ++p) {
         const std::byte* scales = keys[p] + tile.dim * run_bytes(tier);
         float* mul = tile.ranges + p * 2 * tile.dim;
@@ -160,7 +176,7 @@ void fold_ranges(const Tile& tile, size_t first, size_t last, size_t group, floa
     const std::byte* scales = tile.values[page] + tile.dim * run_bytes(tier) + group * kLanes;
     float mul[kLanes], add[kLanes];
     unpack_ranges<tier>(scales, scales + groups * kLanes, kLanes, mul, add);
-    for (int m = 0; m < M; ++m) {
+    PHIOS_UNROLL for (int m = 0; m < M; ++m) {
       const size_t at = static_cast<size_t>(m) * kBlockPositions + page * kLanes;
       const Vec weight = vec_load(tile.scores + at);
       vec_store(tile.weights + at, vec_mul(weight, vec_load(mul)));
@@ -245,10 +261,10 @@ void add_run(const Tile& tile, size_t first, size_t last, float* out) {
 // f(tier as a constant, first, last) for every run of pages of one tier.
 template <class F>
 inline void each_run(const Tile& tile, F&& f) {
-  for (size_t first = 0, last; first < tile.pages; first = last) {
+  for (size_t first = tile.begin, last; first < tile.end; first = last) {
     const KvTier tier = tile.tier(first);
     last = first + 1;
-    while (last < tile.pages && tile.tier(last) == tier) ++last;
+    while (last < tile.end && tile.tier(last) == tier) ++last;
     switch (tier) {
       case KvTier::kF16:
         f.template operator()<KvTier::kF16>(first, last);
@@ -300,10 +316,10 @@ inline void soften(const Tile& tile, const AttentionQueries& queries, float (&pe
   }
   Vec largest[M], shift[M], sums[M];
   for (Vec& l : largest) l = vec_set(-INFINITY);
-  for (size_t page = 0; page < tile.pages; ++page) {
+  for (size_t page = tile.begin; page < tile.end; ++page) {
     const KvSpan& span = tile.block->pages[page];
     const bool whole = seen_of(span, last) == kLanes && span.first_pos >= first && queries.cap <= 0;
-    for (int m = 0; m < M; ++m) {
+    PHIOS_UNROLL for (int m = 0; m < M; ++m) {
       float* s = tile.scores + static_cast<size_t>(m) * kBlockPositions + page * kLanes;
       if (!whole) mask_scores(span, queries, static_cast<size_t>(m), s);
       largest[m] = vec_larger(largest[m], vec_load(s));
@@ -314,8 +330,7 @@ inline void soften(const Tile& tile, const AttentionQueries& queries, float (&pe
     shift[m] = vec_set(peak[m] == -INFINITY ? 0 : -peak[m]);
     sums[m] = vec_zero();
   }
-  for (size_t page = 0; page < tile.pages; ++page)
-    for (int m = 0; m < M; ++m) {
+  for (size_t page = tile.begin; page < tile.end; ++page) PHIOS_UNROLL for (int m = 0; m < M; ++m) {
       float* s = tile.scores + static_cast<size_t>(m) * kBlockPositions + page * kLanes;
       const Vec weight = vec_exp2(vec_add(vec_load(s), shift[m]));
       vec_store(s, weight);
@@ -324,53 +339,16 @@ inline void soften(const Tile& tile, const AttentionQueries& queries, float (&pe
   for (int m = 0; m < M; ++m) sum[m] = vec_sum(sums[m]);
 }
 
-// Merges what one query gathered elsewhere into `into`: `keep` of what is there, `take` of what comes.
-inline void merge_one(const AttentionState& into, const AttentionState& from, float keep, float take,
-                      size_t dim) {
-  if (*from.peak == -INFINITY) return;
-  if (*into.peak == -INFINITY) {
-    *into.peak = *from.peak;
-    *into.sum = *from.sum;
-    std::memcpy(into.out, from.out, dim * sizeof(float));
-    return;
-  }
-  const Vec kept = vec_set(keep), taken = vec_set(take);
-  float sums[kLanes];
-  vec_store(sums, vec_fma(vec_set(*from.sum), taken, vec_mul(vec_set(*into.sum), kept)));
-  *into.peak = *into.peak > *from.peak ? *into.peak : *from.peak;
-  *into.sum = sums[0];
-  for (size_t d = 0; d < dim; d += kLanes)
-    vec_store(into.out + d, vec_fma(vec_load(from.out + d), taken, vec_mul(vec_load(into.out + d), kept)));
-}
-
-// The same of n ≤ kFew queries. Their powers are computed at once: each alone would be waited for.
-constexpr size_t kFew = kLanes / 2;
-inline __attribute__((always_inline)) void merge_few(const AttentionState& into, const AttentionState& from,
-                                                     size_t n, size_t dim) {
-  float powers[kLanes] = {};
-  bool meet = false;
-  for (size_t i = 0; i < n; ++i) {
-    const float there = into.peak[i], comes = from.peak[i], largest = there > comes ? there : comes;
-    powers[i] = there - largest;
-    powers[kFew + i] = comes - largest;
-    meet |= there != -INFINITY && comes != -INFINITY;
-  }
-  if (meet) vec_store(powers, vec_exp2(vec_load(powers)));
-  for (size_t i = 0; i < n; ++i)
-    merge_one(into.from(i, dim), from.from(i, dim), powers[i], powers[kFew + i], dim);
-}
-
-void merge(const AttentionState& into, const AttentionState& from, size_t n, size_t dim) {
-  for (size_t i = 0; i < n; i += kFew)
-    merge_few(into.from(i, dim), from.from(i, dim), n - i < kFew ? n - i : kFew, dim);
-}
-
 template <int M, bool ahead>
 void attend_tile(const Tile& tile, const AttentionQueries& queries, const AttentionState& state) {
   const size_t dim = tile.dim;
   const KvShape& shape = tile.block->shape;
   each_run(tile, [&]<KvTier tier>(size_t first, size_t last) {
-    score_run<tier, M, ahead>(tile, shape.rotates(tier) ? queries.rotated : queries.q, first, last);
+    const float* q = shape.rotates(tier) ? queries.rotated : queries.q;
+    if constexpr (kByPairs<tier>)
+      score_run<tier, M, ahead>(tile, round_queries<tier, M>(tile, q, first, last), first, last);
+    else
+      score_run<tier, M, ahead>(tile, q, first, last);
   });
   float peak[M], sum[M];
   soften<M>(tile, queries, peak, sum);
@@ -410,22 +388,40 @@ inline void locate(Tile& tile) {
   }
 }
 
-// The pages that the queries see.
-inline void see(Tile& tile, const AttentionQueries& queries, size_t n) {
-  uint32_t last = 0;
-  for (size_t m = 0; m < n; ++m) last = last > queries.last[m] ? last : queries.last[m];
-  const std::span<const KvSpan> pages = tile.block->pages;
-  tile.pages = 0;
-  while (tile.pages < pages.size() && pages[tile.pages].first_pos <= last) {
-    tile.seen[tile.pages] = seen_of(pages[tile.pages], last);
-    ++tile.pages;
+// The pages that the queries see; false if some see others than the rest.
+inline bool see(Tile& tile, const AttentionQueries& queries, size_t n) {
+  const auto first_of = [&](size_t m) { return queries.first ? queries.first[m] : 0; };
+  uint32_t first = first_of(0), first_of_all = first, last = queries.last[0], last_of_all = last;
+  for (size_t m = 1; m < n; ++m) {
+    first = std::min(first, first_of(m)), first_of_all = std::max(first_of_all, first_of(m));
+    last = std::max(last, queries.last[m]), last_of_all = std::min(last_of_all, queries.last[m]);
   }
+  const std::span<const KvSpan> pages = tile.block->pages;
+  const auto ends_before = [&](size_t page, uint32_t pos) {
+    return pages[page].first_pos + pages[page].n <= pos;
+  };
+  tile.begin = 0;
+  while (tile.begin < pages.size() && ends_before(tile.begin, first)) ++tile.begin;
+  tile.end = tile.begin;
+  while (tile.end < pages.size() && pages[tile.end].first_pos <= last) {
+    tile.seen[tile.end] = seen_of(pages[tile.end], last);
+    ++tile.end;
+  }
+  return tile.begin == tile.end ||
+         (!ends_before(tile.begin, first_of_all) && pages[tile.end - 1].first_pos <= last_of_all);
 }
 
+// Queries that are rounded for the pages of a run, each for those that it sees, go alone where these differ.
 template <int M, bool ahead>
 inline void attend_queries(Tile& tile, const AttentionQueries& queries, const AttentionState& state) {
-  see(tile, queries, M);
-  if (tile.pages > 0) attend_tile<M, ahead>(tile, queries, state);
+  const bool alike = see(tile, queries, M);
+  if constexpr (M > 1 && kByPairs<KvTier::kInt8>)
+    if (!alike && tile.coded()) {
+      for (size_t m = 0; m < M; ++m)
+        attend_queries<1, true>(tile, queries.part(m, 1, tile.dim), state.from(m, tile.dim));
+      return;
+    }
+  if (tile.begin < tile.end) attend_tile<M, ahead>(tile, queries, state);
 }
 
 // The queries from `first` on, M at a time, what is left by smaller tiles. Whole tiles but the first find
@@ -455,6 +451,7 @@ void attend(const AttentionQueries& queries, const AttentionBlock& block, const 
   tile.rotated = tile.out + kAttentionTile * dim;
   tile.ranges = tile.rotated + kAttentionTile * dim;
   tile.pairs = reinterpret_cast<int16_t*>(tile.ranges + 2 * kBlockPages * dim);
+  tile.rounded = tile.pairs + kLanes * dim;
   locate(tile);
   attend_from<kTileQueries>(0, tile, queries, state);
 }

@@ -63,31 +63,23 @@ inline Vec vec_exp(Vec x) {
   return {_mm512_maskz_scalef_ps(seen, p, n)};
 }
 
-// Four rounds of this over 16 vectors join each vector's lanes in one: pairs of neighbours of (a, b).
-template <class Op>
-inline __m512 join_pairs(__m512 a, __m512 b, Op op) {  // of sums: a0+a1, b0+b1, a2+a3, b2+b3 in each quarter
-  return op(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
+// Four rounds of this over 16 vectors sum up each vector's lanes: pairs of neighbours of (a, b), a0+a1,
+// b0+b1, a2+a3, b2+b3 in each quarter.
+inline __m512 add_pairs_of(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xdd));
 }
-template <class Op>
-inline __m512 join_quarters(__m512 a, __m512 b, Op op) {
-  return op(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+inline __m512 add_quarters_of(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
 
-// Lane j of the result joins a[j]'s lanes.
-template <class Op>
-inline Vec vec_join(const Vec (&a)[16], Op op) {
-  // After two rounds, quarter q of s[i] holds in lane t what joins quarter q of vector 4i + t.
+// Lane j of the result is the sum of a[j]'s lanes.
+inline Vec vec_sums(const Vec (&a)[16]) {
+  // After two rounds, quarter q of s[i] holds in lane t the sum of quarter q of vector 4i + t.
   __m512 s[4];
   for (int i = 0; i < 4; ++i)
-    s[i] = join_pairs(join_pairs(a[4 * i].v, a[4 * i + 1].v, op),
-                      join_pairs(a[4 * i + 2].v, a[4 * i + 3].v, op), op);
-  return {join_quarters(join_quarters(s[0], s[1], op), join_quarters(s[2], s[3], op), op)};
-}
-inline Vec vec_sums(const Vec (&a)[16]) {
-  return vec_join(a, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); });
-}
-inline Vec vec_maxima(const Vec (&a)[16]) {
-  return vec_join(a, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); });
+    s[i] =
+        add_pairs_of(add_pairs_of(a[4 * i].v, a[4 * i + 1].v), add_pairs_of(a[4 * i + 2].v, a[4 * i + 3].v));
+  return {add_quarters_of(add_quarters_of(s[0], s[1]), add_quarters_of(s[2], s[3]))};
 }
 
 }  // namespace

@@ -18,7 +18,8 @@
 
 namespace phios::testing_support {
 
-// Frames full of gaussian keys and values, in any tier. Positions that are not in use are NaN in f16.
+// Frames full of gaussian keys and values, in any tier; a page's channels of keys differ in width. Positions
+// that are not in use are NaN in f16.
 class Frames {
  public:
   explicit Frames(KvShape shape, uint32_t seed = 1) : shape_(shape), random_(seed) {}
@@ -26,11 +27,13 @@ class Frames {
   KvSpan add(KvTier tier, uint32_t first_pos, uint32_t n = PHI_PAGE_TOKENS) {
     std::byte* f16 = allocate(shape_.frame_bytes());
     std::normal_distribution<float> normal;
+    std::vector<float> widths(shape_.head_dim);
+    for (float& width : widths) width = std::exp2(-static_cast<float>(random_() % 4));
     for (uint32_t layer = 0; layer < shape_.n_layers; ++layer)
       for (uint32_t head = 0; head < shape_.n_kv_heads; ++head)
         for (uint32_t t = 0; t < PHI_PAGE_TOKENS; ++t)
           for (uint32_t c = 0; c < shape_.head_dim; ++c) {
-            key(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
+            key(f16, layer, head, t, c) = t < n ? f32_to_f16(widths[c] * normal(random_)) : uint16_t{0x7e00};
             value(f16, layer, head, t, c) = t < n ? f32_to_f16(normal(random_)) : uint16_t{0x7e00};
           }
     for (uint32_t i = 0; i < shape_.n_layers * shape_.n_kv_heads; ++i) {

@@ -188,7 +188,7 @@ TEST_P(EveryVariant, ARowDoesNotDependOnTheBatchThatItIsIn) {
   std::vector<KvSpan> trunk, branch;
   uint32_t pos = 0;
   for (; pos < 5 * kBlockPositions / 2; pos += kTokens)
-    trunk.push_back(frames.add(kTiers[pos / 320 % 4], pos));
+    trunk.push_back(frames.add(kTiers[pos / 32 % 4], pos));
   branch = trunk;
   for (; pos < 9 * kBlockPositions; pos += kTokens) branch.push_back(frames.add(KvTier::kF16, pos));
   std::vector<Item> items;
