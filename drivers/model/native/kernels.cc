@@ -41,8 +41,8 @@ struct Supported {
 
 bool fetches_past_caches() {
 #if defined(__x86_64__)
-  static const bool past =
-      __builtin_cpu_supports("avxvnni");  // Zen 5 has it; Zen 4, where it is slower, has not
+  // A Zen 5: a Zen 4, which has no AVX-VNNI, and Intel's are slower so.
+  static const bool past = __builtin_cpu_is("amd") && __builtin_cpu_supports("avxvnni");
   return past;
 #else
   return false;
