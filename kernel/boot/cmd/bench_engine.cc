@@ -81,7 +81,8 @@ class EngineBench final : private PassTail {
     const uint32_t positions = kLongest + kStepsAlone + PHI_PAGE_TOKENS;
     const uint32_t times = setup.tier == KvTier::kF16 ? 1 : 2;  // a cold page is there in f16 too
     auto pool = TRY(FramePool::create(model.info().kv, times * (positions / PHI_PAGE_TOKENS + kSequences)));
-    return std::unique_ptr<EngineBench>(new EngineBench(model, std::move(pool), setup));
+    return std::unique_ptr<EngineBench>(
+        new EngineBench(model, std::move(pool), TRY(ReadBandwidth::create(setup.threads)), setup));
   }
 
   nlohmann::ordered_json& out() { return out_; }
@@ -122,9 +123,9 @@ class EngineBench final : private PassTail {
     std::vector<double> rates, shares;
     const double bytes = setup_.weight_bytes + kv_bytes(one[0]);
     for (uint32_t round = 0; round < setup_.rounds; ++round) {
-      const double before = bandwidth_.measure();
+      const double before = bandwidth_->measure();
       rates.push_back(TRY(run_round(one, kStepsAlone)));
-      const double floor = (before + bandwidth_.measure()) / 2;
+      const double floor = (before + bandwidth_->measure()) / 2;
       bandwidths_.push_back(floor);
       shares.push_back(rates.back() * bytes / 1e9 / floor);
     }
@@ -151,11 +152,12 @@ class EngineBench final : private PassTail {
   }
 
   // In 10^9 bytes a second: the median of the rounds that asked.
-  double bandwidth() { return bandwidths_.empty() ? bandwidth_.measure() : median(bandwidths_); }
+  double bandwidth() { return bandwidths_.empty() ? bandwidth_->measure() : median(bandwidths_); }
 
  private:
-  EngineBench(Model& model, std::unique_ptr<FramePool> pool, const Setup& setup)
-      : model_(model), pool_(std::move(pool)), setup_(setup), bandwidth_(setup.threads) {}
+  EngineBench(Model& model, std::unique_ptr<FramePool> pool, std::unique_ptr<ReadBandwidth> bandwidth,
+              const Setup& setup)
+      : model_(model), pool_(std::move(pool)), setup_(setup), bandwidth_(std::move(bandwidth)) {}
 
   void on_logits(size_t index, uint32_t, std::span<float> logits) noexcept override {
     SamplerState greedy;
@@ -253,7 +255,7 @@ class EngineBench final : private PassTail {
   std::unique_ptr<FramePool> pool_;
   const Setup setup_;
   SystemEnv env_;
-  ReadBandwidth bandwidth_;
+  std::unique_ptr<ReadBandwidth> bandwidth_;
   std::vector<double> bandwidths_;
   uint32_t attend_pages_ = 0;
   nlohmann::ordered_json out_;
