@@ -127,6 +127,20 @@ Result<FrameRef> FramePool::allocate(KvTier tier, uint32_t tag) {
   if (at == kNowhere) {
     return fail(ErrorCode::ELIMIT_, fmt::format("frames: all {} of the kernel are in use", capacity_));
   }
+  return make_page(at, tag);
+}
+
+Result<FrameRef> FramePool::allocate_slot() {
+  const uint32_t at = take_place(PagePlace::kSwap);
+  if (at == kNowhere) {
+    return fail(ErrorCode::ELIMIT_,
+                fmt::format("swap file: all {} of its slots are in use", swap_.capacity()));
+  }
+  return make_page(at, 0);
+}
+
+// A page at a place that was taken for it.
+Result<FrameRef> FramePool::make_page(uint32_t at, uint32_t tag) {
   uint32_t page = 0;
   if (!pages_.pop(page)) {
     discard(at);
@@ -135,7 +149,7 @@ Result<FrameRef> FramePool::allocate(KvTier tier, uint32_t tag) {
   slots_[page].tag = tag;
   slots_[page].where.store(at, std::memory_order_relaxed);
   slots_[page].refs.store(1, std::memory_order_release);
-  counts_[static_cast<size_t>(tier)].fetch_add(1, std::memory_order_relaxed);
+  counts_[static_cast<size_t>(kind_of(at))].fetch_add(1, std::memory_order_relaxed);
   return FrameRef(this, page);
 }
 

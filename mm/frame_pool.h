@@ -76,6 +76,8 @@ class FramePool {
 
   // `tag` goes with the page: the policy of the context that computes it.
   Result<FrameRef> allocate(KvTier tier = KvTier::kF16, uint32_t tag = 0);
+  // A page on disk from the start, whose slot the caller writes before anyone else knows of the page.
+  Result<FrameRef> allocate_slot();
   uint32_t tag(uint32_t page) const noexcept { return slots_[page].tag; }
   const KvShape& shape() const { return shape_; }
   uint32_t capacity() const { return capacity_; }
@@ -157,6 +159,7 @@ class FramePool {
     return memory_[tier].data() + index_of(at) * stride_[tier];
   }
   bool charge(size_t bytes) noexcept;
+  Result<FrameRef> make_page(uint32_t at, uint32_t tag);
   void give_back(uint32_t page) noexcept;
 
   KvShape shape_;

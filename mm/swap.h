@@ -3,9 +3,9 @@
 // a page or one layer of it, is known to be what it was given.
 //
 // Ownership: owns the file; slots are numbers of FramePool's (PagePlace::kSwap). Threads: write(), read() by
-// any, at once, never two of one slot; completions on a thread of the IO, exactly once. The buffer stays the
-// caller's until then. Lifetime: outlives what it has begun. Errors: EIO_ names what failed: the system, a
-// short transfer, the checksum.
+// any, at once, a write never beside another transfer of its slot; completions on a thread of the IO, exactly
+// once. The buffer stays the caller's until then. Lifetime: outlives what it has begun. Errors: EIO_ names
+// what failed: the system, a short transfer, the checksum.
 #pragma once
 
 #include <atomic>

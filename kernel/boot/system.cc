@@ -185,7 +185,7 @@ Result<std::unique_ptr<System>> System::open(const Config& config, const SwapFil
 
   std::string no_contexts_why;
   const ContextModel saved_for{p.model->info().id, p.model->info().n_vocab};
-  if (auto contexts = ContextStore::open(home + "/contexts", saved_for, *p.frames)) {
+  if (auto contexts = ContextStore::open(home + "/contexts", saved_for, {*p.frames, p.swap.get()})) {
     p.contexts = std::move(*contexts);
   } else {
     no_contexts_why = contexts.error().message;
@@ -217,6 +217,7 @@ System::~System() {
   Parts& p = *parts_;
   if (p.kernel) p.kernel->table().shut_down(kShutDownTime);
   if (p.batcher) p.batcher->stop();
+  p.contexts.reset();  // what it has queued may read and write the swap file, which the reactors do
   if (p.runtime) p.runtime->stop();
 }
 

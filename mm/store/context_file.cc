@@ -6,8 +6,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <memory>
+#include <utility>
 
+#include "mm/page_copy.h"
 #include "mm/store/checked_file.h"
 
 namespace phios {
@@ -62,44 +63,32 @@ void blank_unused(std::byte* page, const KvShape& shape, uint32_t used) {
   std::memset(page + ranges, 0, shape.frame_bytes() - ranges);
 }
 
-constexpr uint32_t kHole = kKvTiers;  // in place of a tier: nothing follows
+// In place of a tier; nothing follows.
+constexpr uint32_t kHole = kKvTiers;
+constexpr uint32_t kMissing = kHole + 1;  // nor is any page behind it there
 
-Status write_page(CheckedFile& file, const FrameRef& page, FramePool& pool, uint32_t used) {
-  PageHead head;
-  if (!page) {
-    head.tier = kHole;
-    return file.write(&head, sizeof head);
-  }
-  const KvTier tier = static_cast<KvTier>(pool.place(page.index()));
-  std::vector<std::byte> bytes(page.data(), page.data() + pool.shape().frame_bytes(tier));
-  if (used < PHI_PAGE_TOKENS && tier == KvTier::kF16) blank_unused(bytes.data(), pool.shape(), used);
-  head.tier = static_cast<uint32_t>(tier);
-  TRY(file.write(&head, sizeof head));
-  return file.write(bytes.data(), bytes.size());
+Status write_page_head(CheckedFile& file, uint32_t tier) {
+  const PageHead head{.tier = tier};
+  return file.write(&head, sizeof head);
 }
 
-// The pages that are in memory now, up to the first that is not, stay there while they are held.
-class Held {
- public:
-  explicit Held(const PageTable& table) {
-    for (uint32_t page = 0; page < table.pages(); ++page) {
-      FrameRef frame = table.frame(page);
-      if (frame) {
-        pins_.push_back(std::make_unique<FramePool::Pin>(table.pool(), frame.index()));
-        if (!is_resident(table.pool().place(frame.index()))) {
-          pins_.pop_back();
-          break;
-        }
-      }
-      frames_.push_back(std::move(frame));
+Status write_pages(CheckedFile& file, const PageTable& pages, SwapFile* swap) {
+  const KvShape& shape = pages.pool().shape();
+  for (uint32_t i = 0; i < pages.pages(); ++i) {
+    const FrameRef page = pages.frame(i);
+    if (!page) {
+      TRY(write_page_head(file, kHole));
+      continue;
     }
+    Result<PageCopy> copy = PageCopy::of(page, pages.pool(), swap);
+    if (!copy) return write_page_head(file, kMissing);
+    const uint32_t used = pages.positions() - i * PHI_PAGE_TOKENS;
+    if (used < PHI_PAGE_TOKENS && copy->tier == KvTier::kF16) blank_unused(copy->bytes.data(), shape, used);
+    TRY(write_page_head(file, static_cast<uint32_t>(copy->tier)));
+    TRY(file.write(copy->bytes.data(), copy->bytes.size()));
   }
-  const std::vector<FrameRef>& frames() const { return frames_; }
-
- private:
-  std::vector<FrameRef> frames_;  // empty for a hole
-  std::vector<std::unique_ptr<FramePool::Pin>> pins_;
-};
+  return {};
+}
 
 Result<Head> read_head(CheckedFile& file, std::string& name) {
   Head head;
@@ -163,13 +152,36 @@ Status read_spans(CheckedFile& file, const Head& head, ContextImage& image) {
   return {};
 }
 
-Status read_pages(CheckedFile& file, const Head& head, ContextImage& image, FramePool& pool) {
-  std::vector<std::byte> unwanted(pool.shape().frame_bytes());
+// A new page that holds this: in a frame or on disk, wherever there is room, by preference on disk or not. A
+// disk that fails is not asked again.
+Result<FrameRef> place_page(const PageCopy& copy, PageMemory& memory, bool prefer_disk) {
+  const auto to_disk = [&]() -> Result<FrameRef> {
+    if (memory.swap == nullptr) return fail(ErrorCode::ELIMIT_, "no swap file");
+    Result<FrameRef> page = copy.to_disk(memory.pool, *memory.swap);
+    if (!page) memory.swap = nullptr;
+    return page;
+  };
+  const auto to_frame = [&]() -> Result<FrameRef> {
+    FrameRef page = TRY(memory.pool.allocate(copy.tier));
+    std::ranges::copy(copy.bytes, page.data());
+    return page;
+  };
+  Result<FrameRef> page = prefer_disk ? to_disk() : to_frame();
+  if (page) return page;
+  return prefer_disk ? to_frame() : to_disk();
+}
+
+Status read_pages(CheckedFile& file, const Head& head, ContextImage& image, PageMemory memory) {
+  const size_t frame_bytes = memory.pool.shape().frame_bytes();
   bool room = true;
   for (uint32_t first = 0; first < head.n_positions; first += PHI_PAGE_TOKENS) {
     const uint32_t n = std::min<uint32_t>(head.n_positions - first, PHI_PAGE_TOKENS);
+    const size_t pages_left = (head.n_positions - first + PHI_PAGE_TOKENS - 1) / PHI_PAGE_TOKENS;
+    const size_t around = pages_left * sizeof(PageHead) + sizeof(uint64_t);  // the checksum behind them
+    const bool too_large = file.left() > memory.pool.free_frames() * frame_bytes + around;
     PageHead page;
     TRY(file.read(&page, sizeof page));
+    if (page.tier == kMissing) break;
     if (page.tier > kHole || (n < PHI_PAGE_TOKENS && page.tier == kHole))
       return std::unexpected(
           file.damaged(fmt::format("page {}: tier {}", first / PHI_PAGE_TOKENS, page.tier)));
@@ -177,11 +189,13 @@ Status read_pages(CheckedFile& file, const Head& head, ContextImage& image, Fram
       if (room) image.pages.append_hole();
       continue;
     }
-    const KvTier tier = static_cast<KvTier>(page.tier);
-    Result<FrameRef> frame = room ? pool.allocate(tier) : Result<FrameRef>(FrameRef());
-    room = room && frame.has_value();
-    TRY(file.read(room ? frame->data() : unwanted.data(), pool.shape().frame_bytes(tier)));
-    if (room) image.pages.append_shared(*frame, n);
+    const auto tier = static_cast<KvTier>(page.tier);
+    PageCopy copy{tier, std::vector<std::byte>(memory.pool.shape().frame_bytes(tier))};
+    TRY(file.read(copy.bytes.data(), copy.bytes.size()));
+    if (!room) continue;
+    const Result<FrameRef> placed = place_page(copy, memory, too_large);
+    room = placed.has_value();
+    if (room) image.pages.append_shared(*placed, n);
   }
   return {};
 }
@@ -189,7 +203,7 @@ Status read_pages(CheckedFile& file, const Head& head, ContextImage& image, Fram
 }  // namespace
 
 Status write_context_file(const std::string& path, const std::string& name, const ContextImage& image,
-                          const ContextModel& model) {
+                          const ContextModel& model, SwapFile* swap) {
   CheckedFile file = TRY(CheckedFile::create(path));
   const KvShape& shape = image.pages.pool().shape();
   Head head;
@@ -198,10 +212,7 @@ Status write_context_file(const std::string& path, const std::string& name, cons
   head.n_layers = shape.n_layers, head.n_kv_heads = shape.n_kv_heads, head.head_dim = shape.head_dim;
   head.n_tokens = static_cast<uint32_t>(image.tokens.size());
   head.n_spans = static_cast<uint32_t>(image.spans.size());
-  const Held held(image.pages);
-  const std::vector<FrameRef>& pages = held.frames();
-  head.n_positions =
-      std::min<uint32_t>(image.pages.positions(), static_cast<uint32_t>(pages.size()) * PHI_PAGE_TOKENS);
+  head.n_positions = image.pages.positions();
   TRY(file.write(&head, sizeof head));
   TRY(file.write(name.data(), name.size()));
   TRY(file.write_checksum());
@@ -211,23 +222,22 @@ Status write_context_file(const std::string& path, const std::string& name, cons
     TRY(file.write(&out, sizeof out));
     TRY(file.write(span.label.data(), span.label.size()));
   }
-  for (uint32_t i = 0; i < pages.size(); ++i)
-    TRY(write_page(file, pages[i], image.pages.pool(), head.n_positions - i * PHI_PAGE_TOKENS));
+  TRY(write_pages(file, image.pages, swap));
   TRY(file.write_checksum());
   return file.flush();
 }
 
 Result<ContextImage> read_context_file(const std::string& path, const std::string& name,
-                                       const ContextModel& model, FramePool& pool) {
+                                       const ContextModel& model, const PageMemory& memory) {
   CheckedFile file = TRY(CheckedFile::open(path));
   std::string saved_as;
   const Head head = TRY(read_head(file, saved_as));
   if (saved_as != name) return std::unexpected(file.damaged(fmt::format("it holds {}", saved_as)));
-  TRY(check_model(head, name, model, pool.shape()));
-  ContextImage image(pool);
+  TRY(check_model(head, name, model, memory.pool.shape()));
+  ContextImage image(memory.pool);
   TRY(read_tokens(file, head, model, image));
   TRY(read_spans(file, head, image));
-  TRY(read_pages(file, head, image, pool));
+  TRY(read_pages(file, head, image, memory));
   TRY(file.check_checksum());
   if (file.left() != 0) return std::unexpected(file.damaged("something stands behind its end"));
   return image;

@@ -12,6 +12,7 @@
 
 #include "kernel/base/result.h"
 #include "mm/page_table.h"
+#include "mm/swap.h"
 
 namespace phios {
 
@@ -38,13 +39,20 @@ struct ContextModel {
 
 inline constexpr uint32_t kContextFileVersion = 1;
 
-// Writes a whole file and flushes it to the disk; `path` must not exist.
+// Where pages are: in frames, and in the swap file, which may be null.
+struct PageMemory {
+  FramePool& pool;
+  SwapFile* swap;
+};
+
+// Writes a whole file and flushes it to the disk; `path` must not exist. A page that neither memory nor the
+// swap file has is left out, with all behind it: their tokens wait to be computed.
 Status write_context_file(const std::string& path, const std::string& name, const ContextImage& image,
-                          const ContextModel& model);
-// Checks everything before it gives anything. Pages that the pool has no frames for are left out, with all
-// behind them: their tokens wait to be computed.
+                          const ContextModel& model, SwapFile* swap);
+// Checks everything before it gives anything. What is more than there are free frames goes to the swap file,
+// the oldest pages first. Those that neither has room for are left out, with all behind them.
 Result<ContextImage> read_context_file(const std::string& path, const std::string& name,
-                                       const ContextModel& model, FramePool& pool);
+                                       const ContextModel& model, const PageMemory& memory);
 // The name that the context was saved under; reads the head only.
 Result<std::string> read_context_name(const std::string& path);
 

@@ -59,8 +59,8 @@ Status flush_directory(const std::string& directory) {
 
 class Store final : public ContextStore {
  public:
-  Store(std::string directory, ContextModel model, FramePool& pool)
-      : directory_(std::move(directory)), model_(model), pool_(pool), thread_([this] { run(); }) {}
+  Store(std::string directory, ContextModel model, PageMemory memory)
+      : directory_(std::move(directory)), model_(model), memory_(memory), thread_([this] { run(); }) {}
   ~Store() override {
     {
       const std::lock_guard lock(mutex_);
@@ -112,7 +112,7 @@ class Store final : public ContextStore {
 
   const std::string directory_;
   const ContextModel model_;
-  FramePool& pool_;
+  const PageMemory memory_;
   std::mutex mutex_;  // guards the three below
   std::condition_variable wake_;
   std::deque<std::function<void()>> jobs_;
@@ -151,7 +151,7 @@ Status Store::save_now(const std::string& name, const ContextImage& image) const
   }
   const std::string temporary = fmt::format("{}{}{}", path, kTemporary, ::getpid());
   ::unlink(temporary.c_str());
-  Status written = write_context_file(temporary, name, image, model_);
+  Status written = write_context_file(temporary, name, image, model_, memory_.swap);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
     written = std::unexpected(io_error(path, "cannot be put in place"));
   if (!written) {
@@ -162,7 +162,7 @@ Status Store::save_now(const std::string& name, const ContextImage& image) const
 }
 
 Result<ContextImage> Store::load_now(const std::string& name) const {
-  Result<ContextImage> image = read_context_file(path_of(name), name, model_, pool_);
+  Result<ContextImage> image = read_context_file(path_of(name), name, model_, memory_);
   if (!image && image.error().code == ErrorCode::ENOENT_) return std::unexpected(absent(name));
   return image;
 }
@@ -188,12 +188,12 @@ Result<std::vector<std::string>> Store::list_now(const std::string& prefix) cons
 }  // namespace
 
 Result<std::unique_ptr<ContextStore>> ContextStore::open(const std::string& directory, ContextModel model,
-                                                         FramePool& pool) {
+                                                         PageMemory memory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return fail(ErrorCode::EIO_, fmt::format("{}: {}", directory, error.message()));
   remove_left_behind(directory);
-  return std::make_unique<Store>(directory, model, pool);
+  return std::make_unique<Store>(directory, model, memory);
 }
 
 }  // namespace phios

@@ -4,8 +4,8 @@
 //
 // Ownership: the kernel owns it; the destructor finishes what is queued. Threads: any, at once; completions
 // are called exactly once, on the store's own thread (or on the caller's when the queue is full), and must
-// not block. Lifetime: the pool outlives it. Errors: ENOENT_, EAGAIN_ (queue full), ELIMIT_ (too many files),
-// and what mm/store/context_file.h says.
+// not block. Lifetime: the pages' memory outlives it. Errors: ENOENT_, EAGAIN_ (queue full), ELIMIT_ (too
+// many files), and what mm/store/context_file.h says.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@ class ContextStore {
 
   // Makes the directory when it is not there, and removes what a killed process left half written.
   static Result<std::unique_ptr<ContextStore>> open(const std::string& directory, ContextModel model,
-                                                    FramePool& pool);
+                                                    PageMemory memory);
   virtual ~ContextStore() = default;
   virtual void save(std::string name, ContextImage image, Done<void> done) = 0;
   virtual void load(std::string name, Done<ContextImage> done) = 0;

@@ -85,39 +85,71 @@ TEST_F(CliRun, GuessesChangeNoText) {
   EXPECT_THAT(refused.errors, HasSubstr("speculate: 65"));
 }
 
+// A script saves a context and goes on; another, in a run of its own, loads it and goes on likewise.
+class CliSavedContext : public CliRun {
+ protected:
+  CliSavedContext() {
+    const std::string next =
+        "local text, err = phi.ctx.generate({max_tokens = 40, temperature = '0'})\n"
+        "if not text then error(err.message) end\n"
+        "phi.io.print((text:gsub('.', function(c) return string.format('%02x', c:byte()) end)))\n";
+    write("save.lua",
+          "phi.ctx.append(('Past seven stones runs the river, and the eighth is a bridge. '):rep(12))\n"
+          "phi.ctx.generate({max_tokens = 1, temperature = '0'})\n"  // computes the pages
+          "assert(phi.ctx.save('/mem/story'))\n" +
+              next);
+    write("load.lua",
+          "local ok, err = phi.ctx.load('/mem/story')\n"
+          "if err then error(err.message) end\n" +
+              next);
+    EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=4,heads=4,ff=128"}).exit_code, 0);
+  }
+  ChildResult execute(const std::string& model, const std::string& script,
+                      const std::vector<std::string>& options) const {
+    std::vector<std::string> args = {"--model", model};
+    args.insert(args.end(), options.begin(), options.end());
+    args.insert(args.end(), {"run", script, "--stats", "json"});
+    return run(args);
+  }
+  static nlohmann::json stats(const ChildResult& ran) {
+    return nlohmann::json::parse(lines_of(ran.output).back());
+  }
+  // The same text, of which 784 tokens were computed before, and no more than a few of them again.
+  static void expect_goes_on(const ChildResult& saved, const ChildResult& loaded) {
+    ASSERT_EQ(saved.exit_code, 0) << saved.errors;
+    ASSERT_EQ(loaded.exit_code, 0) << loaded.errors;
+    EXPECT_EQ(lines_of(loaded.output).front(), lines_of(saved.output).front());
+    EXPECT_GT(stats(saved).at("forwarded"), 700);
+    EXPECT_LT(stats(loaded).at("forwarded"), 100);
+  }
+};
+
 // Pages in int4, whose heads a calibrated model rotates by matrices of its own: as they were saved.
-TEST_F(CliRun, ASavedContextGoesOnInTheNextRun) {
-  const std::string next =
-      "local text, err = phi.ctx.generate({max_tokens = 40, temperature = '0'})\n"
-      "if not text then error(err.message) end\n"
-      "phi.io.print((text:gsub('.', function(c) return string.format('%02x', c:byte()) end)))\n";
-  write("save.lua",
-        "phi.ctx.append(('Past seven stones runs the river, and the eighth is a bridge. '):rep(12))\n"
-        "phi.ctx.generate({max_tokens = 1, temperature = '0'})\n"  // computes the pages
-        "assert(phi.ctx.save('/mem/story'))\n" +
-            next);
-  write("load.lua",
-        "local ok, err = phi.ctx.load('/mem/story')\n"
-        "if err then error(err.message) end\n" +
-            next);
+TEST_F(CliSavedContext, GoesOnInTheNextRun) {
   write("t.txt", std::string(600, 'a') + "What is 2 plus 3?");
-  ASSERT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=2,heads=4,ff=128"}).exit_code, 0);
   ASSERT_EQ(run({"model", "calibrate", "r.gguf", "c.gguf", "--text", "t.txt"}).exit_code, 0);
-  const auto execute = [&](const char* model, const char* script) {
-    return run({"--model", model, "--kv", "int4@16", "run", script, "--stats", "json"});
-  };
-  const ChildResult saved = execute("c.gguf", "save.lua"), loaded = execute("c.gguf", "load.lua");
-  ASSERT_EQ(saved.exit_code, 0) << saved.errors;
-  ASSERT_EQ(loaded.exit_code, 0) << loaded.errors;
-  EXPECT_EQ(lines_of(loaded.output).front(), lines_of(saved.output).front());
-  const auto computed = [](const ChildResult& ran) {
-    return nlohmann::json::parse(lines_of(ran.output).back()).at("forwarded").get<int>();
-  };
-  EXPECT_GT(computed(saved), 700);
-  EXPECT_LT(computed(loaded), 100);
-  const ChildResult refused = execute("r.gguf", "load.lua");
+  const std::vector<std::string> int4 = {"--kv", "int4@16"};
+  const ChildResult saved = execute("c.gguf", "save.lua", int4);
+  expect_goes_on(saved, execute("c.gguf", "load.lua", int4));
+  const ChildResult refused = execute("r.gguf", "load.lua", int4);
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_THAT(refused.errors, HasSubstr("model"));
+}
+
+// Whatever room the run that saves it has, and the one that loads it: pages on disk are saved from there, and
+// come there.
+TEST_F(CliSavedContext, MayBeLargerThanTheMemory) {
+  const std::vector<std::string> large, small = {"--kv-bytes", "400000"};  // of 840,000
+  for (const auto& saves : {large, small}) {
+    const ChildResult saved = execute("r.gguf", "save.lua", saves);
+    for (const auto& loads : {large, small}) {
+      const ChildResult loaded = execute("r.gguf", "load.lua", loads);
+      expect_goes_on(saved, loaded);
+      const nlohmann::json pages = stats(loaded).at("pages");
+      EXPECT_EQ(pages.at("streamed") > 0, loads == small) << pages;
+      EXPECT_EQ(pages.at("recomputed"), 0);
+    }
+  }
 }
 
 TEST_F(CliRun, ProfilesAndTraces) {

@@ -1,33 +1,19 @@
 #include "mm/page_stream.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "mm/page_table.h"
+#include "tests/unit/mm/direct_io.h"
 
 namespace phios {
 namespace {
 
 constexpr KvShape kShape{3, 2, 16};
 constexpr uint32_t kPages = 8;
-
-// Carries transfers out at once, and a chosen read badly.
-class DirectIo final : public SwapIo {
- public:
-  void read(int fd, std::span<std::byte> buffer, int64_t offset, Done done) override {
-    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), offset);
-    if (++reads == bad_read) buffer[buffer.size() / 2] ^= std::byte{1};
-    done(static_cast<size_t>(got));
-  }
-  void write(int fd, std::span<const std::byte> buffer, int64_t offset, Done done) override {
-    done(static_cast<size_t>(::pwrite(fd, buffer.data(), buffer.size(), offset)));
-  }
-  int reads = 0, bad_read = 0;
-};
 
 // Of a page's bytes, by tier, layer and place.
 std::byte pattern(uint32_t page, uint32_t layer, size_t at) {

@@ -9,16 +9,20 @@
 #include <future>
 #include <iterator>
 
+#include "mm/page_copy.h"
+#include "tests/unit/mm/direct_io.h"
 #include "tests/unit/mm/store/temp_dir.h"
 
 namespace phios {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr KvShape kShape{2, 1, 16};
 constexpr ContextModel kModel{0x1234, 100};
+constexpr uint32_t kSlots = 4;
 
 template <class T, class Call>
 Result<T> wait(Call&& call) {
@@ -30,7 +34,7 @@ Result<T> wait(Call&& call) {
 class ContextStoreTest : public testing::Test {
  protected:
   std::unique_ptr<ContextStore> open(ContextModel model = kModel) {
-    return std::move(*ContextStore::open(dir_.path(), model, *pool_));
+    return std::move(*ContextStore::open(dir_.path(), model, {*pool_, swap_.get()}));
   }
   // n tokens, of which `positions` are computed, in pages filled with a pattern.
   ContextImage make(uint32_t n, uint32_t positions) {
@@ -53,7 +57,37 @@ class ContextStoreTest : public testing::Test {
   std::string only_file() const { return std::filesystem::directory_iterator(dir_.path())->path().string(); }
 
   const TempDir dir_;
-  std::unique_ptr<FramePool> pool_ = std::move(*FramePool::create(kShape, 16));
+  std::unique_ptr<FramePool> pool_ = std::move(*FramePool::create(kShape, 16, kSlots));
+  std::unique_ptr<SwapFile> swap_;  // none, but for those that open one
+};
+
+// Contexts that are partly on disk, or larger than the memory.
+class ContextStoreSwapTest : public ContextStoreTest {
+ protected:
+  ContextStoreSwapTest() { swap_ = std::move(*SwapFile::create(testing::TempDir(), kShape, kSlots, io_)); }
+  void put_out(const ContextImage& image, uint32_t page) {
+    const uint32_t number = image.pages.page(page), to = pool_->take_place(PagePlace::kSwap);
+    swap_->write(pool_->slot_at(to), KvTier::kF16, {pool_->data(number), kShape.frame_bytes()},
+                 [](const Status& written) { EXPECT_TRUE(written); });
+    pool_->discard(pool_->move(number, to));
+  }
+  // Its pages hold what make() wrote, wherever they are.
+  void expect_patterns(const ContextImage& image) {
+    for (uint32_t page = 0; page < image.pages.pages(); ++page) {
+      const Result<PageCopy> copy = PageCopy::of(image.pages.frame(page), *pool_, swap_.get());
+      ASSERT_TRUE(copy) << copy.error().message;
+      const std::vector<std::byte> wanted(kShape.frame_bytes(), static_cast<std::byte>(page + 1));
+      EXPECT_EQ(copy->bytes, wanted) << "page " << page;
+    }
+  }
+  std::vector<PagePlace> places(const ContextImage& image) {
+    std::vector<PagePlace> found;
+    for (uint32_t page = 0; page < image.pages.pages(); ++page)
+      found.push_back(pool_->place(image.pages.page(page)));
+    return found;
+  }
+
+  DirectIo io_;
 };
 
 TEST_F(ContextStoreTest, AContextComesBackAsItWasSaved) {
@@ -173,6 +207,64 @@ TEST_F(ContextStoreTest, WhatHasNoFrameIsLeftToBeComputed) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->tokens.size(), 64u);
   EXPECT_EQ(back->pages.positions(), 2u * PHI_PAGE_TOKENS);
+}
+
+TEST_F(ContextStoreSwapTest, PagesOnDiskAreSavedAndStayThere) {
+  const ContextImage image = make(64, 64);
+  put_out(image, 0);
+  put_out(image, 2);
+  ASSERT_TRUE(save("/mem/a", image));
+  EXPECT_THAT(places(image),
+              ElementsAre(PagePlace::kSwap, PagePlace::kF16, PagePlace::kSwap, PagePlace::kF16));
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->pages.positions(), 64u);
+  EXPECT_THAT(places(*back), Each(PagePlace::kF16)) << "there is room for all";
+  expect_patterns(*back);
+}
+
+TEST_F(ContextStoreSwapTest, WhatTheDiskDoesNotGiveBackIsLeftToBeComputed) {
+  const ContextImage image = make(64, 64);
+  put_out(image, 0);
+  put_out(image, 2);
+  io_.bad_read = 2;
+  ASSERT_TRUE(save("/mem/a", image));
+  EXPECT_EQ(load("/mem/a")->pages.positions(), 32u);
+}
+
+TEST_F(ContextStoreSwapTest, TheOldestPagesOfALargeContextComeToTheDisk) {
+  ASSERT_TRUE(save("/mem/a", make(64, 64)));
+  PageTable others(*pool_);
+  ASSERT_TRUE(others.append(13 * PHI_PAGE_TOKENS));
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->pages.positions(), 64u);
+  EXPECT_THAT(places(*back),
+              ElementsAre(PagePlace::kSwap, PagePlace::kF16, PagePlace::kF16, PagePlace::kF16));
+  expect_patterns(*back);
+}
+
+TEST_F(ContextStoreSwapTest, WhatNeitherHasRoomForIsLeftToBeComputed) {
+  ASSERT_TRUE(save("/mem/a", make(112, 112)));  // seven pages
+  PageTable others(*pool_);
+  ASSERT_TRUE(others.append(14 * PHI_PAGE_TOKENS));
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->tokens.size(), 112u);
+  EXPECT_EQ(back->pages.positions(), (kSlots + 2) * PHI_PAGE_TOKENS);
+  expect_patterns(*back);
+}
+
+TEST_F(ContextStoreSwapTest, ADiskThatFailsIsNotAskedAgain) {
+  ASSERT_TRUE(save("/mem/a", make(64, 64)));
+  PageTable others(*pool_);
+  ASSERT_TRUE(others.append(14 * PHI_PAGE_TOKENS));
+  io_.bad_write = 1;
+  const Result<ContextImage> back = load("/mem/a");
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->pages.positions(), 2u * PHI_PAGE_TOKENS);
+  EXPECT_EQ(io_.writes, 1);
+  expect_patterns(*back);
 }
 
 TEST_F(ContextStoreTest, AHalfWrittenFileOfADeadProcessIsRemoved) {
