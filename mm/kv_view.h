@@ -72,12 +72,13 @@ struct KvShape {
   // The ranges of one head's channels: scales, then zeros. A frame in f16 has those of its keys behind all
   // layers, valid once the page is full; the others have them behind the codes.
   constexpr size_t range_bytes() const { return size_t{2} * head_dim; }
+  constexpr size_t all_range_bytes() const { return size_t{n_layers} * n_kv_heads * range_bytes(); }
   constexpr size_t key_range_offset(KvTier tier, uint32_t layer, uint32_t kv_head) const {
     if (tier != KvTier::kF16) return key_offset(tier, layer, kv_head) + code_bytes(tier);
     return n_layers * layer_bytes(tier) + (size_t{layer} * n_kv_heads + kv_head) * range_bytes();
   }
   constexpr size_t frame_bytes(KvTier tier = KvTier::kF16) const {
-    const size_t ranges = tier == KvTier::kF16 ? size_t{n_layers} * n_kv_heads * range_bytes() : 0;
+    const size_t ranges = tier == KvTier::kF16 ? all_range_bytes() : 0;
     return (n_layers * layer_bytes(tier) + ranges + kAlignment - 1) / kAlignment * kAlignment;
   }
   constexpr bool operator==(const KvShape&) const = default;
@@ -88,6 +89,8 @@ struct KvSpan {
   KvTier tier = KvTier::kF16;
   uint32_t first_pos = 0;  // position of the frame's slot 0; a multiple of PHI_PAGE_TOKENS
   uint32_t n = 0;          // positions in use, 1 … PHI_PAGE_TOKENS, the ones this pass writes included
+  // The ranges of its keys, [layer][kv_head][range_bytes()], of a page on disk; null: as the frame has them.
+  const std::byte* ranges = nullptr;
 };
 
 }  // namespace phios

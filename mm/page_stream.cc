@@ -1,5 +1,6 @@
 #include "mm/page_stream.h"
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <condition_variable>
@@ -8,6 +9,11 @@
 #include <utility>
 
 namespace phios {
+namespace {
+
+constexpr auto all = [](const auto&) { return true; };
+
+}  // namespace
 
 struct PageStream::Transfers {
   FramePool& pool;
@@ -52,8 +58,9 @@ PageStream::PageStream(FramePool& pool, SwapFile& file, std::shared_ptr<Transfer
 
 PageStream::~PageStream() = default;
 
-void PageStream::attach(std::span<KvSpan> view, std::span<const uint32_t> numbers) {
+void PageStream::attach(std::span<KvSpan> view, std::span<const uint32_t> numbers, Reads reads) {
   const KvShape& shape = pool_.shape();
+  reads_ = reads;
   pages_.clear();
   for (size_t i = 0, span = 0; span < view.size(); ++i) {
     if (numbers[i] == kNoPage) continue;
@@ -61,31 +68,39 @@ void PageStream::attach(std::span<KvSpan> view, std::span<const uint32_t> number
     if (pool_.place(numbers[i]) != PagePlace::kSwap) continue;
     const uint32_t slot = pool_.swap_slot(numbers[i]);
     seen.tier = file_.tier(slot);
+    seen.ranges = file_.ranges(slot);
     transfers_->pages.push_back(pool_.share(numbers[i]));
     const auto at = static_cast<uint32_t>(pages_.size());
     std::byte* frame = pool_.bytes_at(transfers_->frames[at / shape.n_layers]);
     pages_.push_back(
         {&seen, numbers[i], slot, frame + at % shape.n_layers * shape.layer_bytes(KvTier::kF16)});
   }
-  start_reading(0);
+  if (!chooses()) start_reading(0, all);
 }
 
-void PageStream::start_reading(uint32_t layer) {
+// Begins to read those of the pages that are wanted.
+template <class Wanted>
+void PageStream::start_reading(uint32_t layer, Wanted wanted) {
+  const auto n = static_cast<uint32_t>(std::ranges::count_if(pages_, wanted));
   {
     const std::lock_guard lock(transfers_->mutex);
     if (transfers_->outcome != Outcome::kRead) return;  // the pass is in vain already
-    transfers_->under_way += static_cast<uint32_t>(pages_.size());
+    transfers_->under_way += n;
   }
+  layers_read_ += n;
   for (const Page& page : pages_) {
+    if (!wanted(page)) continue;
     const std::span bytes(page.bytes, pool_.shape().layer_bytes(page.span->tier));
     file_.read_layer(page.slot, layer, bytes,
-                     [transfers = transfers_, page = page.number, bytes](Status status) {
-                       transfers->end(page, bytes, std::move(status));
+                     [transfers = transfers_, number = page.number, bytes](Status status) {
+                       transfers->end(number, bytes, std::move(status));
                      });
   }
 }
 
-void PageStream::enter(uint32_t layer) {
+void PageStream::enter(uint32_t layer, std::span<const uint8_t> wanted) {
+  if (chooses())
+    start_reading(layer, [&](const Page& p) { return wanted[p.span->first_pos / PHI_PAGE_TOKENS] != 0; });
   {
     std::unique_lock lock(transfers_->mutex);
     const auto ended = [&] { return transfers_->under_way == 0 || transfers_->outcome == Outcome::kStalled; };
@@ -93,13 +108,13 @@ void PageStream::enter(uint32_t layer) {
       transfers_->outcome = Outcome::kStalled;
   }
   for (const Page& page : pages_) {
-    // An address alone: the page's other layers are not there.
+    // An address alone: the page's other layers are not there, nor is this one if it was not wanted.
     page.span->frame = page.bytes - pool_.shape().key_offset(page.span->tier, layer, 0);
   }
 }
 
 void PageStream::leave(uint32_t layer) {
-  if (layer + 1 < pool_.shape().n_layers) start_reading(layer + 1);
+  if (layer + 1 < pool_.shape().n_layers && !chooses()) start_reading(layer + 1, all);
 }
 
 PageStream::Outcome PageStream::outcome() const {

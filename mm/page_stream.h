@@ -3,7 +3,9 @@
 //
 // A span of such a page has no frame of its own. Between enter(l) and leave(l) its KvSpan::frame is set so
 // that the offsets of layer l (mm/kv_view.h) lead to what was read of it; those of other layers lead nowhere.
-// The next layer is on its way from leave() on, beside the pass's matrix products.
+// The next layer is on its way from leave() on, beside the pass's matrix products. Of a stream that chooses
+// (Quest) a layer reads the pages that its queries want alone: which these are is known in enter(), by the
+// ranges of keys that stay in memory (KvSpan::ranges).
 //
 // Ownership: made for one pass, by the pager; the borrowed frames go back when the last transfer has ended,
 // be it after the stream. Threads: attach() on the thread that forms passes; enter() and leave() on one
@@ -29,6 +31,7 @@ class PageStream {
   static constexpr Nanos kWaitMax = 10 * kSecond;  // for the disk, in one enter()
   enum class Outcome : uint8_t { kRead, kLost, kStalled };
   using Lost = std::function<void(uint32_t page, Status why)>;  // from any thread
+  enum class Reads : uint8_t { kAll, kChosen };
 
   // How many frames a stream of so many pages borrows.
   static uint32_t frames_for(const KvShape& shape, uint32_t pages) {
@@ -41,11 +44,15 @@ class PageStream {
   PageStream& operator=(const PageStream&) = delete;
 
   // view: PageTable::view() of the first pages of a table, whose numbers() these are; both outlive the pass.
-  // Begins to read the first layer.
-  void attach(std::span<KvSpan> view, std::span<const uint32_t> numbers);
-  void enter(uint32_t layer);
+  // Begins to read the first layer, if it reads all.
+  void attach(std::span<KvSpan> view, std::span<const uint32_t> numbers, Reads reads);
+  bool chooses() const { return reads_ == Reads::kChosen; }
+  // wanted: [page of the context] is it wanted; where the stream does not choose all are, and it may be
+  // empty.
+  void enter(uint32_t layer, std::span<const uint8_t> wanted = {});
   void leave(uint32_t layer);
   Outcome outcome() const;
+  uint64_t layers_read() const { return layers_read_; }  // of all pages
 
  private:
   struct Transfers;  // what is under way, and the borrowed frames
@@ -55,12 +62,15 @@ class PageStream {
     std::byte* bytes;  // of the layer that is read
   };
   PageStream(FramePool& pool, SwapFile& file, std::shared_ptr<Transfers> transfers);
-  void start_reading(uint32_t layer);
+  template <class Wanted>
+  void start_reading(uint32_t layer, Wanted wanted);
 
   FramePool& pool_;
   SwapFile& file_;
   std::shared_ptr<Transfers> transfers_;
   std::vector<Page> pages_;
+  Reads reads_ = Reads::kAll;
+  uint64_t layers_read_ = 0;
 };
 
 }  // namespace phios

@@ -52,7 +52,8 @@ Pager::Pager(Env& env, FramePool& pool, PrefixTree& prefixes, SwapFile* swap)
 Pager::~Pager() = default;
 
 PagerStats Pager::stats() const noexcept {
-  return {swapped_out_, swapped_in_, faults_, dropped_, recomputed_, retiered_, streamed_, io_errors_};
+  const uint64_t streamed = layers_streamed_ / pool_.shape().n_layers;
+  return {swapped_out_, swapped_in_, faults_, dropped_, recomputed_, retiered_, streamed, io_errors_};
 }
 
 void Pager::poll() {

@@ -33,8 +33,8 @@ struct PagerStats {
   uint64_t faults = 0;                       // admissions that found a page missing
   uint64_t dropped = 0, recomputed = 0;      // pages
   uint64_t retiered = 0;                     // pages
-  uint64_t streamed = 0;                     // pages that passes read from disk, those of all passes added
-  uint64_t io_errors = 0;                    // writes and reads that failed, or came back changed
+  uint64_t streamed = 0;   // pages that passes read from disk, by layers, those of all passes added
+  uint64_t io_errors = 0;  // writes and reads that failed, or came back changed
 };
 
 class Pager {
@@ -120,7 +120,7 @@ class Pager {
   // or another stream is in that pass.
   bool open_stream(Client& client);
   // view: of the table's first pages, and of the coming pass. Null where it does not stream.
-  PageStream* attach_stream(Client& client, std::span<KvSpan> view);
+  PageStream* attach_stream(Client& client, std::span<KvSpan> view, PageStream::Reads reads);
   // Did the last pass see all of its pages? If some are lost they will be computed again.
   PageStream::Outcome outcome(const Client& client) const noexcept { return client.outcome_; }
   void begin_pass(Client& client) noexcept;
@@ -193,7 +193,7 @@ class Pager {
   std::atomic<bool> streaming_{false};  // a stream is in the coming pass, or in the one that runs
   std::atomic<uint32_t> in_pass_{0};
   std::atomic<uint64_t> swapped_out_{0}, swapped_in_{0}, faults_{0}, dropped_{0}, recomputed_{0},
-      retiered_{0}, streamed_{0}, io_errors_{0};
+      retiered_{0}, layers_streamed_{0}, io_errors_{0};
 };
 
 }  // namespace phios

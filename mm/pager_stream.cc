@@ -90,21 +90,21 @@ bool Pager::open_stream(Client& client) {
   client.stream_ = PageStream::create(pool_, *swap_, swapped, tell_lost());
   if (!client.stream_) return false;
   streaming_.store(true, std::memory_order_relaxed);
-  streamed_ += swapped;
   return true;
 }
 
-PageStream* Pager::attach_stream(Client& client, std::span<KvSpan> view) {
+PageStream* Pager::attach_stream(Client& client, std::span<KvSpan> view, PageStream::Reads reads) {
   client.outcome_ = PageStream::Outcome::kRead;
   if (!client.stream_) return nullptr;
   pages_.clear();
   client.table_.numbers(pages_);
-  client.stream_->attach(view, pages_);
+  client.stream_->attach(view, pages_, reads);
   return client.stream_.get();
 }
 
 void Pager::close_stream(Client& client) noexcept {
   if (!client.stream_) return;
+  layers_streamed_ += client.stream_->layers_read();
   client.stream_.reset();
   streaming_.store(false, std::memory_order_relaxed);
 }

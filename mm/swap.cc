@@ -45,19 +45,23 @@ Result<std::unique_ptr<SwapFile>> SwapFile::create(const std::string& directory,
   }
   Result<Reserved<KvTier>> tiers = Reserved<KvTier>::create(slots);
   Result<Reserved<uint64_t>> sums = Reserved<uint64_t>::create(size_t{slots} * (shape.n_layers + 1));
-  if (!tiers || !sums) {
+  Result<Reserved<std::byte>> ranges = Reserved<std::byte>::create(slots * shape.all_range_bytes());
+  if (!tiers || !sums || !ranges) {
     ::close(fd);
-    return std::unexpected(tiers ? sums.error() : tiers.error());
+    return std::unexpected(!tiers ? tiers.error() : !sums ? sums.error() : ranges.error());
   }
-  return std::unique_ptr<SwapFile>(new SwapFile(fd, shape, std::move(*tiers), std::move(*sums), io));
+  return std::unique_ptr<SwapFile>(
+      new SwapFile(fd, shape, std::move(*tiers), std::move(*sums), std::move(*ranges), io));
 }
 
-SwapFile::SwapFile(int fd, KvShape shape, Reserved<KvTier> tiers, Reserved<uint64_t> sums, SwapIo& io)
+SwapFile::SwapFile(int fd, KvShape shape, Reserved<KvTier> tiers, Reserved<uint64_t> sums,
+                   Reserved<std::byte> ranges, SwapIo& io)
     : fd_(fd),
       shape_(shape),
       slot_bytes_((shape.frame_bytes() + kBlock - 1) / kBlock * kBlock),
       tiers_(std::move(tiers)),
       sums_(std::move(sums)),
+      ranges_(std::move(ranges)),
       io_(io) {}
 
 SwapFile::~SwapFile() { ::close(fd_); }
@@ -68,6 +72,10 @@ void SwapFile::write(uint32_t slot, KvTier tier, std::span<const std::byte> page
   uint64_t* sums = &sums_[size_t{slot} * sums_of_page()];
   for (uint32_t part = 0; part < sums_of_page(); ++part)
     sums[part] = sum_of(part_of(shape_, tier, page, part));
+  std::byte* ranges = &ranges_[slot * shape_.all_range_bytes()];
+  for (uint32_t layer = 0; layer < shape_.n_layers; ++layer)
+    for (uint32_t head = 0; head < shape_.n_kv_heads; ++head, ranges += shape_.range_bytes())
+      std::memcpy(ranges, page.data() + shape_.key_range_offset(tier, layer, head), shape_.range_bytes());
   io_.write(fd_, page, static_cast<int64_t>(slot * slot_bytes_),
             [slot, bytes = page.size(), done = std::move(done)](const Result<size_t>& written) {
               done(transferred(written, bytes, slot, "written"));

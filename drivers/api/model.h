@@ -86,7 +86,8 @@ struct PassItem {
   // others, chosen by an upper bound of their scores (Quest, arXiv 2406.10774).
   uint32_t attend_pages = 0;
   std::span<PageMass> masses = {};  // empty, or one for each page from position 0, to which the pass adds
-  // Pages of kv without a frame lie on disk: the driver enter()s and leave()s each layer that reads pages.
+  // Pages of kv without a frame lie on disk: the driver enter()s and leave()s each layer that reads pages; of
+  // a stream that chooses with those that it will read.
   PageStream* stream = nullptr;
   bool want_hidden = false;  // the mean of the last hidden states (after the final norm) instead of logits
 };

@@ -187,10 +187,12 @@ void Decoder::fill(PassItem& item, std::span<const Token> tokens, uint32_t first
   item.tokens = tokens;
   item.first_pos = first;
   item.kv = view_;
-  item.stream = services_.pager.attach_stream(client_, view_);
-  // Of pages on disk no bounds are at hand to choose by: all are read.
-  item.attend_pages = item.stream ? 0 : policy_.get()->attend_pages();
+  item.attend_pages = policy_.get()->attend_pages();
   if (!recomputing_) item.masses = policy_.masses(pages);
+  // Each row chooses its pages, so that those of several want nearly all.
+  const bool few = item.attend_pages > 0 && in_pass_ == 1 && item.masses.empty();
+  item.stream = services_.pager.attach_stream(client_, view_,
+                                              few ? PageStream::Reads::kChosen : PageStream::Reads::kAll);
   context_.counts().forwarded += in_pass_;
   services_.pager.begin_pass(client_);
 }

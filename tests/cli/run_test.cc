@@ -85,7 +85,8 @@ TEST_F(CliRun, GuessesChangeNoText) {
   EXPECT_THAT(refused.errors, HasSubstr("speculate: 65"));
 }
 
-// A script saves a context and goes on; another, in a run of its own, loads it and goes on likewise.
+// A script saves a context of so many sentences and goes on; another, in a run of its own, loads it and goes
+// on likewise.
 class CliSavedContext : public CliRun {
  protected:
   CliSavedContext() {
@@ -94,7 +95,8 @@ class CliSavedContext : public CliRun {
         "if not text then error(err.message) end\n"
         "phi.io.print((text:gsub('.', function(c) return string.format('%02x', c:byte()) end)))\n";
     write("save.lua",
-          "phi.ctx.append(('Past seven stones runs the river, and the eighth is a bridge. '):rep(12))\n"
+          "phi.ctx.append(('Past seven stones runs the river, and the eighth is a bridge. "
+          "'):rep(tonumber(phi.mem.read('1'))))\n"
           "phi.ctx.generate({max_tokens = 1, temperature = '0'})\n"  // computes the pages
           "assert(phi.ctx.save('/mem/story'))\n" +
               next);
@@ -102,13 +104,15 @@ class CliSavedContext : public CliRun {
           "local ok, err = phi.ctx.load('/mem/story')\n"
           "if err then error(err.message) end\n" +
               next);
-    EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=4,heads=4,ff=128"}).exit_code, 0);
+    EXPECT_EQ(run({"model", "random", "r.gguf", "--shape", "embd=64,layers=4,heads=4,ff=128,context=4096"})
+                  .exit_code,
+              0);
   }
   ChildResult execute(const std::string& model, const std::string& script,
-                      const std::vector<std::string>& options) const {
+                      const std::vector<std::string>& options, const std::string& sentences = "12") const {
     std::vector<std::string> args = {"--model", model};
     args.insert(args.end(), options.begin(), options.end());
-    args.insert(args.end(), {"run", script, "--stats", "json"});
+    args.insert(args.end(), {"run", script, sentences, "--stats", "json"});
     return run(args);
   }
   static nlohmann::json stats(const ChildResult& ran) {
@@ -150,6 +154,23 @@ TEST_F(CliSavedContext, MayBeLargerThanTheMemory) {
       EXPECT_EQ(pages.at("recomputed"), 0);
     }
   }
+}
+
+// Queries choose by what memory keeps of the pages on disk, and only what they choose is read.
+TEST_F(CliSavedContext, ReadsFromTheDiskWhatItsQueriesChoose) {
+  const std::vector<std::string> large = {"--kv", "quest:256"};  // 36 pages of 160 for each of four heads
+  const std::vector<std::string> small = {"--kv", "quest:256", "--kv-bytes", "1000000"};
+  const std::vector<std::string> all = {"--kv", "full", "--kv-bytes", "1000000"};  // of 2,800,000
+  const ChildResult saved = execute("r.gguf", "save.lua", large, "40");
+  const ChildResult loaded = execute("r.gguf", "load.lua", small),
+                    reads_all = execute("r.gguf", "load.lua", all);
+  expect_goes_on(saved, loaded);
+  ASSERT_EQ(reads_all.exit_code, 0) << reads_all.errors;
+  const auto streamed = [](const ChildResult& ran) {
+    return stats(ran).at("pages").at("streamed").get<int>();
+  };
+  EXPECT_GT(streamed(loaded), 0);
+  EXPECT_LT(streamed(loaded), streamed(reads_all) * 2 / 3);
 }
 
 TEST_F(CliRun, ProfilesAndTraces) {

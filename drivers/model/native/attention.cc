@@ -284,36 +284,37 @@ void Attention::complete(uint32_t layer, WorkerPool& pool) {
 }
 
 void Attention::run(uint32_t layer, const Matrix& q, const Matrix& out, WorkerPool& pool) {
-  const auto task = [&](uint32_t i, unsigned worker) { work(tasks_[i], layer, q, out, workers_[worker]); };
-  const auto n_tasks = static_cast<uint32_t>(tasks_.size());
-  if (planned_workers_ > 1 && n_tasks > 1) {
-    pool.run(n_tasks, [&](uint32_t i, unsigned worker) { task(i, worker); });
-  } else {
-    for (uint32_t i = 0; i < n_tasks; ++i) task(i, 0);
-  }
+  each_task(pool, [&](const Task& task, Worker& w) { work({task, n_queries(task), layer, q, out, w}); });
   for (const Merge& m : merges_)
     for (uint32_t head = 0; head < shape_.n_kv_heads; ++head) merge(m, head, out, workers_[0]);
 }
 
-void Attention::work(const Task& task, uint32_t layer, const Matrix& q, const Matrix& out, Worker& w) {
-  uint32_t n_queries = 0;
-  for (uint32_t m = task.first; m < task.last; ++m) n_queries += queries(members_[m]);
-  const Job job{task, n_queries, layer, out, w};
-  gather(job, q);
-  w.total.clear(0, job.at(task.last_head, 0));
+uint32_t Attention::n_queries(const Task& task) const {
+  uint32_t n = 0;
+  for (uint32_t m = task.first; m < task.last; ++m) n += queries(members_[m]);
+  return n;
+}
+
+void Attention::work(const Job& job) {
+  const Task& task = job.task;
+  gather(job);
+  job.w.total.clear(0, job.at(task.last_head, 0));
   if (members_[task.first].chosen > 0) {
     bound_choice(job);
     for (uint32_t head = task.first_head; head < task.last_head; ++head) attend_chosen(job, head);
     return;
   }
-  attend(
-      job,
-      {.first = task.first, .last = task.last, .query = 0, .n_queries = n_queries, .block = task.first_block},
-      {});
+  attend(job,
+         {.first = task.first,
+          .last = task.last,
+          .query = 0,
+          .n_queries = job.n_queries,
+          .block = task.first_block},
+         {});
 }
 
 // The queries, scaled.
-void Attention::gather(const Job& job, const Matrix& q) const {
+void Attention::gather(const Job& job) const {
   const size_t dim = shape_.head_dim;
   uint32_t query = 0;
   for (uint32_t i = job.task.first; i < job.task.last; ++i) {
@@ -322,7 +323,7 @@ void Attention::gather(const Job& job, const Matrix& q) const {
       std::fill_n(job.w.last.data() + query, group_, rows_[r].position);
       std::fill_n(job.w.first.data() + query, group_, first_seen(rows_[r]));
       for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
-        const float* from = q.row(r) + head * group_ * dim;
+        const float* from = job.q.row(r) + head * group_ * dim;
         const size_t at = job.at(head, query) * dim;
         float* to = job.w.q.data() + at;
         for (size_t d = 0; d < group_ * dim; ++d) to[d] = from[d] * scale_;

@@ -58,6 +58,10 @@ class Attention {
   void store(uint32_t layer, size_t row, const Kernels& kernels, const float* k, const float* v) const;
   // After store() of all rows: sums up the keys of the pages that this pass has filled.
   void complete(uint32_t layer, WorkerPool& pool);
+  // Which pages of an item the layer's run() will read: wanted[position / PHI_PAGE_TOKENS] becomes 1. q as in
+  // run().
+  void find_wanted(uint32_t layer, const Matrix& q, uint32_t item, std::vector<uint8_t>& wanted,
+                   WorkerPool& pool);
   // q: [row][n_heads][head_dim], turned by RoPE; out: the same shape. `pool` has begun if plan() was told of
   // more than one worker.
   void run(uint32_t layer, const Matrix& q, const Matrix& out, WorkerPool& pool);
@@ -119,7 +123,7 @@ class Attention {
     const Task& task;
     uint32_t n_queries;  // of one head
     uint32_t layer;
-    const Matrix& out;
+    const Matrix &q, &out;
     Worker& w;
     uint32_t at(uint32_t head, uint32_t query) const { return (head - task.first_head) * n_queries + query; }
   };
@@ -141,12 +145,20 @@ class Attention {
   double nanos(const Member& m) const;
   std::span<const KvSpan> pages(const Member& m, uint32_t block) const;
   uint32_t section(const Member& m, uint32_t block) const { return blocks_[m.first_block + block].section; }
+  uint32_t n_queries(const Task& task) const;
   uint32_t queries(const Member& m) const { return m.n_rows * group_; }
   const KvSpan& page_of(const Row& row) const;
   void summarise(uint32_t layer, uint32_t head, const KvSpan& span) const;
 
-  void work(const Task& task, uint32_t layer, const Matrix& q, const Matrix& out, Worker& w);
-  void gather(const Job& job, const Matrix& q) const;
+  template <class F>
+  void each_task(WorkerPool& pool, F&& f) {  // f(task, worker)
+    const auto n = static_cast<uint32_t>(tasks_.size());
+    if (planned_workers_ > 1 && n > 1)
+      return pool.run(n, [&](uint32_t i, unsigned worker) { f(tasks_[i], workers_[worker]); });
+    for (const Task& task : tasks_) f(task, workers_[0]);
+  }
+  void work(const Job& job);
+  void gather(const Job& job) const;
   void attend(const Job& job, Path path, std::span<const KvSpan> after);
   void attend_block(const Job& job, const Path& path, std::span<const KvSpan> next);
   void attend_chosen(const Job& job, uint32_t head);
@@ -154,6 +166,8 @@ class Attention {
   std::span<const KvSpan> choice(const Job& job) const;
   void bound_choice(const Job& job);
   void choose_pages(const Job& job, uint32_t head);
+  template <class Found>
+  void find_chosen(const Job& job, Found found);
   void begin_section(const Job& job, Path& path);
   void end_section(const Job& job, const Path& path);
   void merge(const Merge& m, uint32_t head, const Matrix& out, Worker& w);

@@ -50,11 +50,15 @@ inline void load_bound_queries(const AttentionQueries& queries, size_t head, siz
     }
 }
 
-// Where the key ranges of several heads lie in a frame.
+// Where the key ranges of several heads lie: in a frame, or those of a page on disk by themselves.
 struct HeadRanges {
   size_t first[kKvTiers], step[kKvTiers];  // bytes, from the frame on and from head to head
+  size_t apart_first, apart_step;          // the same of ranges by themselves
 
-  explicit HeadRanges(const AttentionBlock& block) {
+  explicit HeadRanges(const AttentionBlock& block)
+      : apart_first((size_t{block.layer} * block.shape.n_kv_heads + block.kv_head) *
+                    block.shape.range_bytes()),
+        apart_step(block.shape.range_bytes()) {
     for (size_t i = 0; i < kKvTiers; ++i) {
       const auto tier = static_cast<KvTier>(i);
       first[i] = block.shape.key_range_offset(tier, block.layer, block.kv_head);
@@ -62,6 +66,7 @@ struct HeadRanges {
     }
   }
   const std::byte* of(const KvSpan& span, size_t head) const {
+    if (span.ranges != nullptr) return span.ranges + apart_first + head * apart_step;
     const auto tier = static_cast<size_t>(span.tier);
     return span.frame + first[tier] + head * step[tier];
   }

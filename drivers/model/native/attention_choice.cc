@@ -1,6 +1,7 @@
 // Attention to chosen pages: each KV head takes the pages whose keys may score highest (Quest, arXiv
 // 2406.10774), beside the first and the newest ones.
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 
@@ -62,6 +63,32 @@ void Attention::choose_pages(const Job& job, uint32_t head) {
   for (size_t i = 0; i < pages.size(); ++i)
     if (w.ranks[i] > bar || (w.ranks[i] == bar && level-- > 0)) w.pages.push_back(pages[i]);
   w.pages.insert(w.pages.end(), all.end() - kNewestPages, all.end());
+}
+
+void Attention::find_wanted(uint32_t layer, const Matrix& q, uint32_t item, std::vector<uint8_t>& wanted,
+                            WorkerPool& pool) {
+  const std::span<const KvSpan> kv = items_[item].kv;
+  wanted.assign(kv.back().first_pos / PHI_PAGE_TOKENS + 1, 0);
+  const auto mark = [&](std::span<const KvSpan> pages) {
+    for (const KvSpan& page : pages)
+      std::atomic_ref(wanted[page.first_pos / PHI_PAGE_TOKENS]).store(1, std::memory_order_relaxed);
+  };
+  for (const Member& m : members_)
+    if (m.item == item && m.chosen == 0) return mark(kv);
+  each_task(pool, [&](const Task& task, Worker& w) {
+    if (members_[task.first].item == item) find_chosen({task, n_queries(task), layer, q, q, w}, mark);
+  });
+}
+
+// The pages of all heads of a task, by the same bounds as attend_chosen(), which finds them again.
+template <class Found>
+void Attention::find_chosen(const Job& job, Found found) {
+  gather(job);
+  bound_choice(job);
+  for (uint32_t head = job.task.first_head; head < job.task.last_head; ++head) {
+    choose_pages(job, head);
+    found(job.w.pages);
+  }
 }
 
 void Attention::attend_chosen(const Job& job, uint32_t head) {

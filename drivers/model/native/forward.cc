@@ -170,18 +170,29 @@ void Forward::layer(uint32_t index) {
   each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
   attention_of(index).complete(index, pool_);
   for (const PassItem& item : items_)
-    if (item.stream) item.stream->enter(index);
+    if (item.stream && !item.stream->chooses()) item.stream->enter(index);
   if (wants_mass_ && mass_.looks_at(index))
     mass_.add(index, items_, q_, rule(c_.local(index)), wide_ ? &pool_ : nullptr);
   if (index + 1 == c_.n_layers) {
     keep_wanted_rows();
     plan_attention();
   }
+  read_chosen(index);
   attention_of(index).run(index, q_, att_, pool_);
   for (const PassItem& item : items_)
     if (item.stream) item.stream->leave(index);
   add_product(l.o, att_, l.o_bias, l.attn_post_norm);
   feed_forward(l);
+}
+
+// From disk, of streams that choose; the rows that will attend are known.
+void Forward::read_chosen(uint32_t layer) {
+  for (uint32_t i = 0; i < items_.size(); ++i) {
+    PageStream* stream = items_[i].stream;
+    if (!stream || !stream->chooses()) continue;
+    attention_of(layer).find_wanted(layer, q_, i, wanted_, pool_);
+    stream->enter(layer, wanted_);
+  }
 }
 
 // x += w × in + bias, normed before it is added if there is a weight for that.

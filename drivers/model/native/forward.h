@@ -56,6 +56,7 @@ class Forward {
   Status make_buffers();
   Buffer make_buffer(size_t rows, size_t width);
   void layer(uint32_t index);
+  void read_chosen(uint32_t layer);
   void gather_rows();
   void make_angles(bool local);
   const float* find_angles(Angles& angles, uint32_t position) const;
@@ -89,7 +90,8 @@ class Forward {
   Attention attention_;
   std::optional<Attention> local_attention_;  // of layers with a window
   AttentionMass mass_;
-  bool wants_mass_ = false;  // somebody in the pass that is running
+  bool wants_mass_ = false;      // somebody in the pass that is running
+  std::vector<uint8_t> wanted_;  // [page of a context] by an item whose stream chooses
   uint32_t max_rows_;
   bool fetches_;      // products fetch weights ahead: the caches do not hold them
   bool past_caches_;  // as Int8Rows has it

@@ -32,6 +32,8 @@ class PageStreamTest : public testing::Test {
     for (uint32_t layer = 0; layer < kShape.n_layers; ++layer)
       for (size_t at = 0; at < kShape.layer_bytes(tier); ++at)
         frame[layer * kShape.layer_bytes(tier) + at] = pattern(page, layer, at);
+    for (size_t at = kShape.n_layers * kShape.layer_bytes(tier); at < kShape.frame_bytes(tier); ++at)
+      frame[at] = pattern(page, kShape.n_layers, at);
   }
   void put_out(uint32_t page, KvTier tier) {
     const uint32_t number = table_.page(page), slot = pool_->take_place(PagePlace::kSwap);
@@ -46,11 +48,11 @@ class PageStreamTest : public testing::Test {
       lost_.push_back(page);
     });
   }
-  void attach(PageStream& stream) {
+  void attach(PageStream& stream, PageStream::Reads reads = PageStream::Reads::kAll) {
     view_.clear(), numbers_.clear();
     table_.view(view_);
     table_.numbers(numbers_);
-    stream.attach(view_, numbers_);
+    stream.attach(view_, numbers_, reads);
   }
   // Every byte of a layer, of pages in memory and on disk alike.
   void expect_layer(uint32_t layer) const {
@@ -85,6 +87,51 @@ TEST_F(PageStreamTest, ALayerAtATimeIsWhereItsOffsetsLead) {
   }
   EXPECT_EQ(io_.reads, 4 * 3);
   EXPECT_EQ(stream->outcome(), PageStream::Outcome::kRead);
+}
+
+TEST_F(PageStreamTest, OneThatChoosesReadsWhatIsWanted) {
+  table_.drop(2);
+  for (const uint32_t page : {0u, 1u, 3u, 4u}) put_out(page, KvTier::kF16);
+  const std::unique_ptr<PageStream> stream = open(4);
+  attach(*stream, PageStream::Reads::kChosen);
+  EXPECT_TRUE(stream->chooses());
+  EXPECT_EQ(io_.reads, 0);
+  const std::vector<uint8_t> wanted[] = {
+      {0, 1, 0, 0, 1, 1, 0, 0}, {0, 0, 0, 0, 0, 1, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 1}};
+  const int reads[] = {2, 2, 6};  // after each layer
+  for (uint32_t layer = 0; layer < kShape.n_layers; ++layer) {
+    stream->enter(layer, wanted[layer]);
+    for (const KvSpan& span : view_) {
+      const uint32_t page = span.first_pos / PHI_PAGE_TOKENS;
+      if (wanted[layer][page] == 0) continue;
+      EXPECT_EQ(span.frame[kShape.key_offset(KvTier::kF16, layer, 0) + 9], pattern(page, layer, 9));
+    }
+    EXPECT_EQ(io_.reads, reads[layer]) << "layer " << layer;
+    stream->leave(layer);
+  }
+  EXPECT_EQ(stream->layers_read(), 6u);
+}
+
+// The ranges of its keys, of which those of a page in f16 stand behind its layers.
+TEST_F(PageStreamTest, RangesOfPagesOnDiskAreAtHand) {
+  for (const KvTier tier : {KvTier::kF16, KvTier::kInt8, KvTier::kInt2})
+    put_out(static_cast<uint32_t>(tier), tier);
+  const std::unique_ptr<PageStream> stream = open(3);
+  attach(*stream, PageStream::Reads::kChosen);
+  for (const uint32_t page : {0u, 1u, 3u}) {
+    const KvSpan& span = view_[page];
+    ASSERT_NE(span.ranges, nullptr);
+    std::vector<std::byte> frame(kShape.frame_bytes(span.tier));
+    fill(page, span.tier, frame.data());
+    const std::byte* ranges = span.ranges;
+    for (uint32_t layer = 0; layer < kShape.n_layers; ++layer)
+      for (uint32_t head = 0; head < kShape.n_kv_heads; ++head, ranges += kShape.range_bytes())
+        EXPECT_EQ(std::memcmp(ranges, &frame[kShape.key_range_offset(span.tier, layer, head)],
+                              kShape.range_bytes()),
+                  0)
+            << "page " << page << ", layer " << layer << ", head " << head;
+  }
+  EXPECT_EQ(view_[2].ranges, nullptr) << "it is in memory";
 }
 
 TEST_F(PageStreamTest, BorrowedFramesGoBackAndTooFewAreNone) {

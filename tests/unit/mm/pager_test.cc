@@ -134,7 +134,7 @@ class PagerTest : public testing::Test {
     }
     std::vector<KvSpan> view;
     owner.table.view(view);
-    PageStream* stream = pager_->attach_stream(owner.client, view);
+    PageStream* stream = pager_->attach_stream(owner.client, view, PageStream::Reads::kAll);
     pager_->begin_pass(owner.client);
     io_.run();
     const uint32_t written = owner.table.pages() - 1;

@@ -34,6 +34,7 @@ struct Load {
 constexpr Load kMany{12, 224};
 constexpr Load kLarge{2, 1500};
 constexpr Load kHeavyHitters{2, 1500, "h2o:1200"};      // all but a fifth of the text
+constexpr Load kChosen{2, 1500, "quest:256"};           // 16 pages beside the first and the newest
 constexpr uint64_t kLargeMemory = kLarge.frames() / 8;  // a fourth of what each takes by itself
 
 // What the disk does wrong, by a seed: so many of ten thousand transfers.
@@ -178,8 +179,9 @@ const Outcomes& undisturbed(const Load& load) {
   static const Outcomes many = run(kMany, 2 * kMany.frames(), {}, 0);
   static const Outcomes large = run(kLarge, 2 * kLarge.frames(), {}, 0);
   static const Outcomes heavy = run(kHeavyHitters, 2 * kHeavyHitters.frames(), {}, 0);
+  static const Outcomes chosen = run(kChosen, 2 * kChosen.frames(), {}, 0);
   if (load.kv == std::string_view("full")) return load.processes == kMany.processes ? many : large;
-  return heavy;
+  return load.kv == std::string_view(kChosen.kv) ? chosen : heavy;
 }
 
 void expect_the_same(const Outcomes& outcomes, const Load& load) {
@@ -254,10 +256,23 @@ TEST(LargeContext, DropsThePagesThatItDropsWithRoomForAll) {
   EXPECT_NE(outcomes.texts, undisturbed(kLarge).texts);
 }
 
+// Queries choose among the pages on disk as among others.
+TEST(LargeContext, ChoosesThePagesThatItChoosesWithRoomForAll) {
+  const Outcomes outcomes = run(kChosen, kLargeMemory, {}, kChosen.frames());
+  expect_the_same(outcomes, kChosen);
+  EXPECT_GT(outcomes.pages["streamed"], 0);
+  EXPECT_NE(outcomes.texts, undisturbed(kLarge).texts);
+}
+
 class LargeContextFault : public SwapFault {};
 
 TEST_P(LargeContextFault, IsComputedAgainWhereTheDiskFails) {
   run_until_faults_meet_pages(kLarge, kLargeMemory);
+  EXPECT_GT(faulty.pages["streamed"], 0);
+}
+
+TEST_P(LargeContextFault, OfPagesThatItChoosesIsComputedAgain) {
+  run_until_faults_meet_pages(kChosen, kLargeMemory);
   EXPECT_GT(faulty.pages["streamed"], 0);
 }
 
