@@ -107,7 +107,10 @@ void PageStream::enter(uint32_t layer, std::span<const uint8_t> wanted) {
     if (!transfers_->all_ended.wait_for(lock, std::chrono::nanoseconds(kWaitMax), ended))
       transfers_->outcome = Outcome::kStalled;
   }
+  const bool in_vain = outcome() == Outcome::kLost;
   for (const Page& page : pages_) {
+    // What no layer has read holds anything, and now none reads any more.
+    if (in_vain && chooses()) std::memset(page.bytes, 0, pool_.shape().layer_bytes(page.span->tier));
     // An address alone: the page's other layers are not there, nor is this one if it was not wanted.
     page.span->frame = page.bytes - pool_.shape().key_offset(page.span->tier, layer, 0);
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -110,6 +111,22 @@ TEST_F(PageStreamTest, OneThatChoosesReadsWhatIsWanted) {
     stream->leave(layer);
   }
   EXPECT_EQ(stream->layers_read(), 6u);
+}
+
+TEST_F(PageStreamTest, OneThatChoosesReadsNothingMoreWhenAPageIsLost) {
+  for (const uint32_t page : {0u, 1u}) put_out(page, KvTier::kF16);
+  io_.bad_read = 1;
+  const std::unique_ptr<PageStream> stream = open(2);
+  attach(*stream, PageStream::Reads::kChosen);
+  const std::vector<uint8_t> first = {1, 0, 0, 0, 0, 0, 0, 0}, second = {0, 1, 0, 0, 0, 0, 0, 0};
+  stream->enter(0, first);
+  stream->leave(0);
+  stream->enter(1, second);
+  EXPECT_EQ(stream->outcome(), PageStream::Outcome::kLost);
+  EXPECT_EQ(io_.reads, 1);
+  const std::byte* bytes = view_[1].frame + kShape.key_offset(KvTier::kF16, 1, 0);
+  EXPECT_TRUE(std::all_of(bytes, bytes + kShape.layer_bytes(KvTier::kF16),
+                          [](std::byte b) { return b == std::byte{0}; }));
 }
 
 // The ranges of its keys, of which those of a page in f16 stand behind its layers.

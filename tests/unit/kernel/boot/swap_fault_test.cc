@@ -244,8 +244,10 @@ TEST(LargeContext, WhereTheSwapFileIsTooSmallForAllSomeAreToldAndOthersWrite) {
 }
 
 TEST(LargeContext, EndsWhereTheDiskGivesNothingBack) {
-  const Outcomes outcomes = run(kLarge, kLargeMemory, {10000, true, false, 1}, kLarge.frames());
-  for (const std::string& text : outcomes.texts) EXPECT_NE(text.find("EIO"), std::string::npos) << text;
+  for (const Load& load : {kLarge, kChosen}) {
+    const Outcomes outcomes = run(load, kLargeMemory, {10000, true, false, 1}, load.frames());
+    for (const std::string& text : outcomes.texts) EXPECT_NE(text.find("EIO"), std::string::npos) << text;
+  }
 }
 
 // A policy sees the pages on disk as they are, and drops them like others.
