@@ -81,8 +81,8 @@ class EngineBench final : private PassTail {
     const uint32_t positions = kLongest + kStepsAlone + PHI_PAGE_TOKENS;
     const uint32_t times = setup.tier == KvTier::kF16 ? 1 : 2;  // a cold page is there in f16 too
     auto pool = TRY(FramePool::create(model.info().kv, times * (positions / PHI_PAGE_TOKENS + kSequences)));
-    return std::unique_ptr<EngineBench>(
-        new EngineBench(model, std::move(pool), TRY(ReadBandwidth::create(setup.threads)), setup));
+    auto bandwidth = TRY(ReadBandwidth::create(setup.threads));
+    return std::unique_ptr<EngineBench>(new EngineBench(model, std::move(pool), std::move(bandwidth), setup));
   }
 
   nlohmann::ordered_json& out() { return out_; }

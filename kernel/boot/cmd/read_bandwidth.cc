@@ -33,7 +33,8 @@ uint64_t sum(Tile words) {
 }  // namespace
 
 Result<std::unique_ptr<ReadBandwidth>> ReadBandwidth::create(uint32_t threads) {
-  return std::unique_ptr<ReadBandwidth>(new ReadBandwidth(TRY(Arena::create(kBytes)), threads));
+  Arena memory = TRY(Arena::create(kBytes));
+  return std::unique_ptr<ReadBandwidth>(new ReadBandwidth(std::move(memory), threads));
 }
 
 ReadBandwidth::ReadBandwidth(Arena memory, uint32_t threads)
