@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <random>
 #include <vector>
 
 #include "drivers/model/native/attention.h"
 #include "kernel/base/half.h"
+#include "kernel/boot/cmd/read_bandwidth.h"
 #include "mm/codec.h"
 #include "mm/frame_pool.h"
 
@@ -125,24 +125,13 @@ void measure(benchmark::State& state, const Shape& shape, Pass& pass, size_t pag
 }
 
 void BM_ReadMemory(benchmark::State& state) {
-  constexpr size_t kBytes = size_t{256} << 20, kTile = size_t{1} << 20;
-  std::vector<uint64_t> memory(kBytes / sizeof(uint64_t), 1);
-  WorkerPool pool(kThreads);
-  std::vector<uint64_t> sums(kBytes / kTile);
-  for ([[maybe_unused]] auto _ : state) {
-    pool.begin();
-    pool.run(kBytes / kTile, [&](uint32_t tile, unsigned) {
-      const auto* first = memory.data() + tile * kTile / sizeof(uint64_t);
-      sums[tile] = std::accumulate(first, first + kTile / sizeof(uint64_t), uint64_t{0});
-    });
-    pool.end();
-    benchmark::DoNotOptimize(sums.data());
-  }
-  state.counters["GB/s"] =
-      benchmark::Counter(static_cast<double>(kBytes) * static_cast<double>(state.iterations()) * 1e-9,
-                         benchmark::Counter::kIsRate);
+  const auto bandwidth = ReadBandwidth::create(kThreads);
+  if (!bandwidth) return state.SkipWithError(bandwidth.error().message.c_str());
+  double read = 0;
+  for ([[maybe_unused]] auto _ : state) read = (*bandwidth)->measure();
+  state.counters["GB/s"] = read;
 }
-BENCHMARK(BM_ReadMemory)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_ReadMemory)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(1);
 
 // One sequence; arguments: context, tier.
 void BM_DecodeOne(benchmark::State& state) {

@@ -72,10 +72,14 @@ struct KvShape {
   // The ranges of one head's channels: scales, then zeros. A frame in f16 has those of its keys behind all
   // layers, valid once the page is full; the others have them behind the codes.
   constexpr size_t range_bytes() const { return size_t{2} * head_dim; }
-  constexpr size_t all_range_bytes() const { return size_t{n_layers} * n_kv_heads * range_bytes(); }
+  // Those of all keys one after another, [layer][kv_head].
+  constexpr size_t range_offset(uint32_t layer, uint32_t kv_head) const {
+    return (size_t{layer} * n_kv_heads + kv_head) * range_bytes();
+  }
+  constexpr size_t all_range_bytes() const { return range_offset(n_layers, 0); }
   constexpr size_t key_range_offset(KvTier tier, uint32_t layer, uint32_t kv_head) const {
     if (tier != KvTier::kF16) return key_offset(tier, layer, kv_head) + code_bytes(tier);
-    return n_layers * layer_bytes(tier) + (size_t{layer} * n_kv_heads + kv_head) * range_bytes();
+    return n_layers * layer_bytes(tier) + range_offset(layer, kv_head);
   }
   constexpr size_t frame_bytes(KvTier tier = KvTier::kF16) const {
     const size_t ranges = tier == KvTier::kF16 ? all_range_bytes() : 0;

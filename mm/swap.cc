@@ -74,8 +74,9 @@ void SwapFile::write(uint32_t slot, KvTier tier, std::span<const std::byte> page
     sums[part] = sum_of(part_of(shape_, tier, page, part));
   std::byte* ranges = &ranges_[slot * shape_.all_range_bytes()];
   for (uint32_t layer = 0; layer < shape_.n_layers; ++layer)
-    for (uint32_t head = 0; head < shape_.n_kv_heads; ++head, ranges += shape_.range_bytes())
-      std::memcpy(ranges, page.data() + shape_.key_range_offset(tier, layer, head), shape_.range_bytes());
+    for (uint32_t head = 0; head < shape_.n_kv_heads; ++head)
+      std::memcpy(ranges + shape_.range_offset(layer, head),
+                  page.data() + shape_.key_range_offset(tier, layer, head), shape_.range_bytes());
   io_.write(fd_, page, static_cast<int64_t>(slot * slot_bytes_),
             [slot, bytes = page.size(), done = std::move(done)](const Result<size_t>& written) {
               done(transferred(written, bytes, slot, "written"));

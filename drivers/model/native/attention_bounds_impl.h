@@ -56,8 +56,7 @@ struct HeadRanges {
   size_t apart_first, apart_step;          // the same of ranges by themselves
 
   explicit HeadRanges(const AttentionBlock& block)
-      : apart_first((size_t{block.layer} * block.shape.n_kv_heads + block.kv_head) *
-                    block.shape.range_bytes()),
+      : apart_first(block.shape.range_offset(block.layer, block.kv_head)),
         apart_step(block.shape.range_bytes()) {
     for (size_t i = 0; i < kKvTiers; ++i) {
       const auto tier = static_cast<KvTier>(i);
