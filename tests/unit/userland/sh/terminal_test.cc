@@ -98,6 +98,7 @@ TEST_F(ShellTerminal, StoppedScriptsDoNotRun) {
   t.type("\x1a");
   t.until("stopped  count");
   t.prompt();
+  usleep(100'000);  // the call that was under way ends
   std::string before = t.line("get /shm/n");
   usleep(200'000);
   EXPECT_EQ(t.line("get /shm/n"), before);
