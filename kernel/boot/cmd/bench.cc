@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 #include <stdlib.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -146,35 +145,30 @@ Result<int> decode(const CommandContext& context, uint32_t processes, double sec
 
 }  // namespace
 
-void add_bench_command(CLI::App& app, CommandContext& context) {
-  CLI::App* bench = app.add_subcommand("bench", "what the kernel costs, beside floors of the same run");
-  bench->require_subcommand(1);
-  bench->add_subcommand("sched", "fibers, calls, processes and forks")
-      ->callback(command_callback(context, [&context] { return sched(context); }));
+void add_bench_command(Command app, CommandContext& context) {
+  Command bench = app.command("bench", "what the kernel costs, beside floors of the same run");
+  bench.need_command();
+  bench.command("sched", "fibers, calls, processes and forks").callback(command_callback(context, [&context] {
+    return sched(context);
+  }));
   struct Options {
     uint32_t batch = 64;
     double seconds = 2;
   };
   auto o = std::make_shared<Options>();
-  CLI::App* command = bench->add_subcommand("step",
-                                            "the kernel's share of a decode step (the null model, unless "
-                                            "--model names one; null:50257 for a large vocabulary)");
-  command->add_option("--batch", o->batch, "sequences")->check(CLI::Range(1, 4096))->capture_default_str();
-  command->add_option("--seconds", o->seconds, "to measure for")
-      ->check(CLI::Range(0.1, 600.0))
-      ->capture_default_str();
-  command->callback(command_callback(context, [&context, o] { return step(context, o->batch, o->seconds); }));
-  command = bench->add_subcommand("decode", "tokens a second of one process and of many, in turn");
-  command->add_option("--processes", o->batch, "of the many")
-      ->check(CLI::Range(2, 4096))
-      ->capture_default_str();
-  command->add_option("--seconds", o->seconds, "for each of the two")
-      ->check(CLI::Range(0.1, 600.0))
-      ->capture_default_str();
-  command->callback(
+  Command command = bench.command("step",
+                                  "the kernel's share of a decode step (the null model, unless "
+                                  "--model names one; null:50257 for a large vocabulary)");
+  command.option("--batch", o->batch, "sequences").range(1, 4096).show_default();
+  command.option("--seconds", o->seconds, "to measure for").range(0.1, 600.0).show_default();
+  command.callback(command_callback(context, [&context, o] { return step(context, o->batch, o->seconds); }));
+  command = bench.command("decode", "tokens a second of one process and of many, in turn");
+  command.option("--processes", o->batch, "of the many").range(2, 4096).show_default();
+  command.option("--seconds", o->seconds, "for each of the two").range(0.1, 600.0).show_default();
+  command.callback(
       command_callback(context, [&context, o] { return decode(context, o->batch, o->seconds); }));
-  add_bench_engine(*bench, context);
-  add_bench_agents(*bench, context);
+  add_bench_engine(bench, context);
+  add_bench_agents(bench, context);
 }
 
 }  // namespace phios

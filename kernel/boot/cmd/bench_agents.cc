@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -142,18 +141,18 @@ Result<int> run(const CommandContext& context, const Options& options) {
 
 }  // namespace
 
-void add_bench_agents(CLI::App& bench, CommandContext& context) {
+void add_bench_agents(Command bench, CommandContext& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command =
-      bench.add_subcommand("agents", "agents that share a prompt and stop for a tool between their turns");
+  Command command =
+      bench.command("agents", "agents that share a prompt and stop for a tool between their turns");
   const auto number = [&](const char* name, uint32_t& value, const char* text) {
-    command->add_option(name, value, text)->check(CLI::Range(1, 100000))->capture_default_str();
+    command.option(name, value, text).range(1, 100000).show_default();
   };
   number("--agents", o->agents, "agents at once");
   number("--calls", o->calls, "turns of each, a tool's answer between them");
   number("--shared", o->shared, "words of the prompt that all share");
   number("--gen", o->gen, "tokens of a turn");
-  command->callback(command_callback(context, [&context, o] { return run(context, *o); }));
+  command.callback(command_callback(context, [&context, o] { return run(context, *o); }));
 }
 
 }  // namespace phios

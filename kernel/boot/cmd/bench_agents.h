@@ -2,12 +2,10 @@
 // run them.
 #pragma once
 
-#include <CLI/App.hpp>
-
 #include "kernel/boot/cmd/command.h"
 
 namespace phios {
 
-void add_bench_agents(CLI::App& bench, CommandContext& context);
+void add_bench_agents(Command bench, CommandContext& context);
 
 }  // namespace phios

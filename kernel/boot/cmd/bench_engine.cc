@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -329,16 +328,13 @@ Result<int> engine(const CommandContext& context, const EngineOptions& options) 
 
 }  // namespace
 
-void add_bench_engine(CLI::App& bench, CommandContext& context) {
+void add_bench_engine(Command bench, CommandContext& context) {
   auto o = std::make_shared<EngineOptions>();
-  CLI::App* command =
-      bench.add_subcommand("engine", "tokens a second of the model by itself, prefill and decode");
-  command->add_option("--kv", o->kv, "the tier of full pages: f16, q8 or q4")->capture_default_str();
-  command->add_option("--only", o->only, "these figures alone, such as prefill_512,decode_1")->delimiter(',');
-  command->add_option("--rounds", o->rounds, "medians of so many")
-      ->check(CLI::Range(1, 101))
-      ->capture_default_str();
-  command->callback(command_callback(context, [&context, o] { return engine(context, *o); }));
+  Command command = bench.command("engine", "tokens a second of the model by itself, prefill and decode");
+  command.option("--kv", o->kv, "the tier of full pages: f16, q8 or q4").show_default();
+  command.option("--only", o->only, "these figures alone, such as prefill_512,decode_1").comma_separated();
+  command.option("--rounds", o->rounds, "medians of so many").range(1, 101).show_default();
+  command.callback(command_callback(context, [&context, o] { return engine(context, *o); }));
 }
 
 }  // namespace phios

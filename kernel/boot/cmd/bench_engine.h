@@ -5,6 +5,6 @@
 
 namespace phios {
 
-void add_bench_engine(CLI::App& bench, CommandContext& context);
+void add_bench_engine(Command bench, CommandContext& context);
 
 }  // namespace phios

@@ -4,13 +4,13 @@
 // the model was not taught what was asked.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "kernel/boot/cmd/command_line.h"
 #include "kernel/boot/config.h"
 
 namespace phios {
@@ -49,14 +49,14 @@ class ProgressLine {
 };
 
 // Each adds one command to the app; its callback sets context.status.
-void add_run_commands(CLI::App& app, CommandContext& context);      // run, ask
-void add_tour_command(CLI::App& app, CommandContext& context);      // tour
-void add_shell_command(CLI::App& app, CommandContext& context);     // sh
-void add_program_commands(CLI::App& app, CommandContext& context);  // new, check
-void add_model_commands(CLI::App& app, CommandContext& context);    // model info, tokenize, generate
-void add_perplexity_command(CLI::App& app, CommandContext& context);
-void add_data_commands(CLI::App& app, CommandContext& context);  // index, solver
-void add_eval_command(CLI::App& app, CommandContext& context);   // eval
-void add_bench_command(CLI::App& app, CommandContext& context);  // bench
+void add_run_commands(Command app, CommandContext& context);      // run, ask
+void add_tour_command(Command app, CommandContext& context);      // tour
+void add_shell_command(Command app, CommandContext& context);     // sh
+void add_program_commands(Command app, CommandContext& context);  // new, check
+void add_model_commands(Command app, CommandContext& context);    // model info, tokenize, generate
+void add_perplexity_command(Command app, CommandContext& context);
+void add_data_commands(Command app, CommandContext& context);  // index, solver
+void add_eval_command(Command app, CommandContext& context);   // eval
+void add_bench_command(Command app, CommandContext& context);  // bench
 
 }  // namespace phios

@@ -1,5 +1,4 @@
 // Registers the commands that handle data: index and solver.
-#include <CLI/CLI.hpp>
 
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/cmd/index.h"
@@ -9,20 +8,18 @@ namespace phios {
 
 namespace {
 
-void add_index(CLI::App& app, CommandContext& context) {
+void add_index(Command app, CommandContext& context) {
   auto options = std::make_shared<IndexOptions>();
-  CLI::App* command = app.add_subcommand("index", "add documents to a collection that RETRIEVE searches");
+  Command command = app.command("index", "add documents to a collection that RETRIEVE searches");
   command
-      ->add_option("paths", options->paths,
-                   "directories, .txt, .md or .jsonl files ({\"id\", \"title\", \"text\"})")
-      ->type_name("PATH");
-  command->add_option("--collection", options->collection, "the collection")
-      ->type_name("NAME")
-      ->capture_default_str();
-  command->add_option("--remove", options->remove, "remove a document (may be repeated)")->type_name("ID");
-  command->add_flag("--list", options->list, "list the collections");
-  command->footer("Example: phios index docs/ notes.jsonl --collection default");
-  command->callback([options, &context] {
+      .option("paths", options->paths,
+              "directories, .txt, .md or .jsonl files ({\"id\", \"title\", \"text\"})")
+      .value_name("PATH");
+  command.option("--collection", options->collection, "the collection").value_name("NAME").show_default();
+  command.option("--remove", options->remove, "remove a document (may be repeated)").value_name("ID");
+  command.flag("--list", options->list, "list the collections");
+  command.footer("Example: phios index docs/ notes.jsonl --collection default");
+  command.callback([options, &context] {
     auto home = context.config.home.empty() ? default_home() : Result<std::string>(context.config.home);
     const Status made = home ? make_home(*home) : Status(std::unexpected(home.error()));
     if (!made) {
@@ -35,24 +32,20 @@ void add_index(CLI::App& app, CommandContext& context) {
   });
 }
 
-void add_solver(CLI::App& app, CommandContext& context) {
+void add_solver(Command app, CommandContext& context) {
   auto options = std::make_shared<SolverOptions>();
-  CLI::App* command = app.add_subcommand("solver", "run logic programs: true, false or unknown");
-  command->add_option("--lang", options->language, "rules or smt2")->type_name("NAME")->capture_default_str();
-  command->add_option("--data", options->data, "JSON lines: id, program, gold if known")->type_name("FILE");
-  command->add_option("--out", options->out, "JSON lines: id, answer, status, message, ms")
-      ->type_name("FILE");
-  command->add_option("--file", options->file, "one program instead")->type_name("FILE");
-  command->add_option("--unknown", options->unknown, "the answer when undecided; true is A, false is B")
-      ->check(CLI::IsMember({"A", "B", "C"}))
-      ->capture_default_str();
-  command->add_option("--deadline-ms", options->deadline_ms, "for each program")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--memory", options->memory_bytes, "of an smt2 process, such as 512MB")
-      ->transform(CLI::AsSizeValue(false));
-  command->footer("Example: phios solver --lang smt2 --file puzzle.smt2");
-  command->callback([options, &context] {
+  Command command = app.command("solver", "run logic programs: true, false or unknown");
+  command.option("--lang", options->language, "rules or smt2").value_name("NAME").show_default();
+  command.option("--data", options->data, "JSON lines: id, program, gold if known").value_name("FILE");
+  command.option("--out", options->out, "JSON lines: id, answer, status, message, ms").value_name("FILE");
+  command.option("--file", options->file, "one program instead").value_name("FILE");
+  command.option("--unknown", options->unknown, "the answer when undecided; true is A, false is B")
+      .one_of({"A", "B", "C"})
+      .show_default();
+  command.option("--deadline-ms", options->deadline_ms, "for each program").positive().show_default();
+  command.option("--memory", options->memory_bytes, "of an smt2 process, such as 512MB").bytes();
+  command.footer("Example: phios solver --lang smt2 --file puzzle.smt2");
+  command.callback([options, &context] {
     options->json = context.json;
     context.status = run_solver_command(*options);
   });
@@ -60,7 +53,7 @@ void add_solver(CLI::App& app, CommandContext& context) {
 
 }  // namespace
 
-void add_data_commands(CLI::App& app, CommandContext& context) {
+void add_data_commands(Command app, CommandContext& context) {
   add_index(app, context);
   add_solver(app, context);
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -55,18 +54,18 @@ Result<int> run(const CommandContext& context, const Options& options) {
 
 }  // namespace
 
-void add_embed_command(CLI::App& app, CommandContext& context) {
+void add_embed_command(Command app, CommandContext& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("embed", "print the embeddings of texts, by an encoder's file");
-  command->footer(
+  Command command = app.command("embed", "print the embeddings of texts, by an encoder's file");
+  command.footer(
       "--model is a GGUF of the architecture bert (MiniLM, BGE and their kin). A text longer than the "
       "model's "
       "context is cut.\n\nExample:\n  phios embed --model bge-small.gguf --cosines \"a dog\" \"a puppy\" \"a "
       "car\"");
-  command->add_option("TEXT", o->texts, "texts");
-  command->add_option("--file", o->file, "a file with a text in each line, or -")->excludes("TEXT");
-  command->add_flag("--cosines", o->cosines, "print each text's cosine with the first one instead");
-  command->callback(command_callback(context, [&context, o] { return run(context, *o); }));
+  command.option("TEXT", o->texts, "texts");
+  command.option("--file", o->file, "a file with a text in each line, or -").excludes("TEXT");
+  command.flag("--cosines", o->cosines, "print each text's cosine with the first one instead");
+  command.callback(command_callback(context, [&context, o] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -7,6 +7,6 @@
 
 namespace phios {
 
-void add_embed_command(CLI::App& app, CommandContext& context);
+void add_embed_command(Command app, CommandContext& context);
 
 }  // namespace phios

@@ -48,15 +48,15 @@ void run_batch(const Batch& batch) {
   }
 }
 
-void add_eval_command(CLI::App& app, CommandContext& context) {
-  CLI::App* eval = app.add_subcommand("eval", "measure what a model does under the kernel");
-  eval->require_subcommand(1);
-  add_eval_isa(*eval, context);
-  add_eval_utm(*eval, context);
-  add_eval_logic(*eval, context);
-  add_eval_questions(*eval, context);
-  add_eval_frames(*eval, context);
-  add_eval_abilities(*eval, context);
+void add_eval_command(Command app, CommandContext& context) {
+  Command eval = app.command("eval", "measure what a model does under the kernel");
+  eval.need_command();
+  add_eval_isa(eval, context);
+  add_eval_utm(eval, context);
+  add_eval_logic(eval, context);
+  add_eval_questions(eval, context);
+  add_eval_frames(eval, context);
+  add_eval_abilities(eval, context);
 }
 
 }  // namespace phios

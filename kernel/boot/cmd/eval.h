@@ -4,7 +4,6 @@
 // 1 when something is not.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,12 +14,12 @@
 
 namespace phios {
 
-void add_eval_isa(CLI::App& eval, CommandContext& context);
-void add_eval_utm(CLI::App& eval, CommandContext& context);
-void add_eval_logic(CLI::App& eval, CommandContext& context);
-void add_eval_questions(CLI::App& eval, CommandContext& context);  // math, qa, taught
-void add_eval_frames(CLI::App& eval, CommandContext& context);
-void add_eval_abilities(CLI::App& eval, CommandContext& context);
+void add_eval_isa(Command eval, CommandContext& context);
+void add_eval_utm(Command eval, CommandContext& context);
+void add_eval_logic(Command eval, CommandContext& context);
+void add_eval_questions(Command eval, CommandContext& context);  // math, qa, taught
+void add_eval_frames(Command eval, CommandContext& context);
+void add_eval_abilities(Command eval, CommandContext& context);
 
 // Deterministic numbers for making cases: the same seed makes the same cases.
 class CaseRandom {

@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -200,11 +199,11 @@ Result<int> run(const CommandContext& context, AbilitiesOptions options) {
 
 }  // namespace
 
-void add_eval_abilities(CLI::App& eval, CommandContext& context) {
+void add_eval_abilities(Command eval, CommandContext& context) {
   auto o = std::make_shared<AbilitiesOptions>();
-  CLI::App* command = eval.add_subcommand(
+  Command command = eval.command(
       "abilities", "what page policies and types of weights leave of the abilities that a program needs");
-  command->footer(
+  command.footer(
       "Needles and chains are recalled by a constructed induction model (phios model induction) in contexts "
       "of "
       "--lengths;\nresources, plans and exact operations are --model's. Points are percent right, in "
@@ -212,27 +211,23 @@ void add_eval_abilities(CLI::App& eval, CommandContext& context) {
       "they are above\nor below full f16 pages; a context is at least 8 times the newest window, or the "
       "policy is "
       "not tested.\n\nExample:\n  phios eval abilities --kv int4 --kv quest:512 --plot needles.svg");
+  command.option("--kv", o->kv, "page policies (may be repeated); POLICY@N keeps the newest N tokens in f16")
+      .value_name("POLICY")
+      .show_default();
   command
-      ->add_option("--kv", o->kv,
-                   "page policies (may be repeated); POLICY@N keeps the newest N tokens in f16")
-      ->type_name("POLICY")
-      ->capture_default_str();
-  command
-      ->add_option("--weights", o->weights,
-                   "types that the weights are brought to as well, as `model quantize` has them")
-      ->type_name("TYPE");
-  command->add_option("--lengths", o->lengths, "tokens of the contexts with needles")
-      ->check(CLI::Range(8 * PHI_KV_WINDOW, PHI_CONTEXT_MAX))
-      ->capture_default_str();
-  command
-      ->add_option("--window", o->window,
-                   "newest tokens in f16 where --model decodes: its contexts are short")
-      ->check(CLI::Range(PHI_PAGE_TOKENS, PHI_KV_WINDOW))
-      ->capture_default_str();
-  command->add_option("--plot", o->plot, "the needles' heat map, as SVG")->type_name("FILE");
-  command->add_option("--case-seed", o->seed, "of the cases")->capture_default_str();
-  command->add_flag("--quick", o->quick, "fewer cases, and no context above 8192 tokens");
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+      .option("--weights", o->weights,
+              "types that the weights are brought to as well, as `model quantize` has them")
+      .value_name("TYPE");
+  command.option("--lengths", o->lengths, "tokens of the contexts with needles")
+      .range(8 * PHI_KV_WINDOW, PHI_CONTEXT_MAX)
+      .show_default();
+  command.option("--window", o->window, "newest tokens in f16 where --model decodes: its contexts are short")
+      .range(PHI_PAGE_TOKENS, PHI_KV_WINDOW)
+      .show_default();
+  command.option("--plot", o->plot, "the needles' heat map, as SVG").value_name("FILE");
+  command.option("--case-seed", o->seed, "of the cases").show_default();
+  command.flag("--quick", o->quick, "fewer cases, and no context above 8192 tokens");
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -2,7 +2,6 @@
 // dispatched to a result or an error.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "kernel/boot/cmd/eval.h"
@@ -130,14 +129,14 @@ Result<int> run(const CommandContext& context, const FramesOptions& options) {
 
 }  // namespace
 
-void add_eval_frames(CLI::App& eval, CommandContext& context) {
+void add_eval_frames(Command eval, CommandContext& context) {
   auto o = std::make_shared<FramesOptions>();
-  CLI::App* command =
-      eval.add_subcommand("frames", "under the grammar any weights emit valid frames (try --model random)");
-  command->add_option("--n", o->n, "frames")->capture_default_str();
-  command->add_option("--temp", o->temperature, "of the sampling")->capture_default_str();
-  command->add_option("--case-seed", o->seed, "of the sampling")->capture_default_str();
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+  Command command =
+      eval.command("frames", "under the grammar any weights emit valid frames (try --model random)");
+  command.option("--n", o->n, "frames").show_default();
+  command.option("--temp", o->temperature, "of the sampling").show_default();
+  command.option("--case-seed", o->seed, "of the sampling").show_default();
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

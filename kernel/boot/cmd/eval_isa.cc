@@ -1,7 +1,6 @@
 // eval isa: every rule of the instruction set in words, and random programs made of them.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <deque>
 #include <nlohmann/json.hpp>
 
@@ -227,24 +226,22 @@ Result<int> run(const CommandContext& context, const IsaOptions& options) {
 
 }  // namespace
 
-void add_eval_isa(CLI::App& eval, CommandContext& context) {
+void add_eval_isa(Command eval, CommandContext& context) {
   auto o = std::make_shared<IsaOptions>();
-  CLI::App* command = eval.add_subcommand(
-      "isa", "exact basic operations: each rule of the instruction set, and random programs");
-  command->add_flag("--list", o->list, "show each rule's prompt and expected frame, and run nothing");
-  command->add_option("--programs", o->programs, "random straight-line and looping programs to run as well")
-      ->type_name("N");
-  command->add_flag("!--no-rules", o->rules, "run only the programs");
-  command->add_flag("!--free-operands", o->operands_of_section,
-                    "operands are any words, not those of the section (see docs/formats/prompt.md)");
-  command->add_flag("--all-rights", o->all_rights,
-                    "programs may make any call, not only those that `stored` permits");
-  command->add_option("--case-seed", o->seed, "of the cases and programs")->capture_default_str();
-  command->add_option("--window", o->window, "processes at a time")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--show", o->show, "wrong ones to print")->capture_default_str();
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+  Command command =
+      eval.command("isa", "exact basic operations: each rule of the instruction set, and random programs");
+  command.flag("--list", o->list, "show each rule's prompt and expected frame, and run nothing");
+  command.option("--programs", o->programs, "random straight-line and looping programs to run as well")
+      .value_name("N");
+  command.no_flag("--no-rules", o->rules, "run only the programs");
+  command.no_flag("--free-operands", o->operands_of_section,
+                  "operands are any words, not those of the section (see docs/formats/prompt.md)");
+  command.flag("--all-rights", o->all_rights,
+               "programs may make any call, not only those that `stored` permits");
+  command.option("--case-seed", o->seed, "of the cases and programs").show_default();
+  command.option("--window", o->window, "processes at a time").range(1, 1024).show_default();
+  command.option("--show", o->show, "wrong ones to print").show_default();
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -2,7 +2,6 @@
 // the model's.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -99,15 +98,15 @@ Result<int> run(const CommandContext& context, const LogicOptions& options) {
 
 }  // namespace
 
-void add_eval_logic(CLI::App& eval, CommandContext& context) {
+void add_eval_logic(Command eval, CommandContext& context) {
   auto o = std::make_shared<LogicOptions>();
-  CLI::App* command = eval.add_subcommand("logic", "logic puzzles in words");
-  command->add_option("--data", o->data, "JSON lines: id, context, question, options, answer")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--out", o->out, "JSON lines: id, answer, right, ms, calls, tokens")->type_name("FILE");
-  command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+  Command command = eval.command("logic", "logic puzzles in words");
+  command.option("--data", o->data, "JSON lines: id, context, question, options, answer")
+      .required()
+      .value_name("FILE");
+  command.option("--out", o->out, "JSON lines: id, answer, right, ms, calls, tokens").value_name("FILE");
+  command.option("--limit", o->limit, "only the first so many");
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

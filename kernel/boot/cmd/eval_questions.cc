@@ -1,7 +1,6 @@
 // eval math, qa, taught: questions to the standard program solve, and whether the model knows what it was
 // taught.
 #include <fmt/core.h>
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -188,25 +187,25 @@ Result<int> taught(const CommandContext& context) {
 
 }  // namespace
 
-void add_eval_questions(CLI::App& eval, CommandContext& context) {
+void add_eval_questions(Command eval, CommandContext& context) {
   auto o = std::make_shared<QuestionOptions>();
-  CLI::App* command = eval.add_subcommand("math", "arithmetic in words");
-  command->add_option("--data,DATA", o->data, "JSON lines: input, target")->required()->type_name("FILE");
-  command->add_option("--out", o->out, "JSON lines: question, answer, right")->type_name("FILE");
-  command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(command_callback(context, [o, &context] { return math(context, *o); }));
+  Command command = eval.command("math", "arithmetic in words");
+  command.option("--data,DATA", o->data, "JSON lines: input, target").required().value_name("FILE");
+  command.option("--out", o->out, "JSON lines: question, answer, right").value_name("FILE");
+  command.option("--limit", o->limit, "only the first so many");
+  command.callback(command_callback(context, [o, &context] { return math(context, *o); }));
 
-  command = eval.add_subcommand(
-      "qa", "questions over documents, with and without the article that gives the answer away");
-  command->add_option("--data,DATA", o->data, "JSON lines: id, question, possible_answers, paragraphs")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--out", o->out, "JSON lines: question, answer, right")->type_name("FILE");
-  command->add_option("--limit", o->limit, "only the first so many");
-  command->callback(command_callback(context, [o, &context] { return qa(context, *o); }));
+  command =
+      eval.command("qa", "questions over documents, with and without the article that gives the answer away");
+  command.option("--data,DATA", o->data, "JSON lines: id, question, possible_answers, paragraphs")
+      .required()
+      .value_name("FILE");
+  command.option("--out", o->out, "JSON lines: question, answer, right").value_name("FILE");
+  command.option("--limit", o->limit, "only the first so many");
+  command.callback(command_callback(context, [o, &context] { return qa(context, *o); }));
 
-  command = eval.add_subcommand("taught", "does the model decline what it was not taught, and only that");
-  command->callback(command_callback(context, [&context] { return taught(context); }));
+  command = eval.command("taught", "does the model decline what it was not taught, and only that");
+  command.callback(command_callback(context, [&context] { return taught(context); }));
 }
 
 }  // namespace phios

@@ -2,7 +2,6 @@
 // standard program utm.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -165,21 +164,20 @@ Result<int> run(const CommandContext& context, const UtmOptions& options) {
 
 }  // namespace
 
-void add_eval_utm(CLI::App& eval, CommandContext& context) {
+void add_eval_utm(Command eval, CommandContext& context) {
   auto o = std::make_shared<UtmOptions>();
-  CLI::App* command =
-      eval.add_subcommand("utm", "a Turing machine's recorded runs, each transition decoded by the model");
-  command->add_option("--table", o->table, "the machine as JSON: rules, start_state")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--runs", o->runs, "JSON lines: name, tape, head, steps, checkpoints, final_tape, ...")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--out", o->out, "JSON lines: name, steps, halted, exact (standard output if absent)")
-      ->type_name("FILE");
-  command->add_option("--max-steps", o->max_steps, "stop there and compare the checkpoints so far")
-      ->check(CLI::PositiveNumber);
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+  Command command =
+      eval.command("utm", "a Turing machine's recorded runs, each transition decoded by the model");
+  command.option("--table", o->table, "the machine as JSON: rules, start_state")
+      .required()
+      .value_name("FILE");
+  command.option("--runs", o->runs, "JSON lines: name, tape, head, steps, checkpoints, final_tape, ...")
+      .required()
+      .value_name("FILE");
+  command.option("--out", o->out, "JSON lines: name, steps, halted, exact (standard output if absent)")
+      .value_name("FILE");
+  command.option("--max-steps", o->max_steps, "stop there and compare the checkpoints so far").positive();
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

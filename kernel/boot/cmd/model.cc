@@ -248,49 +248,47 @@ Result<int> generate(const CommandContext& context, const GenerateOptions& optio
 
 }  // namespace
 
-void add_model_commands(CLI::App& app, CommandContext& context) {
-  CLI::App* model = app.add_subcommand("model", "what a model file holds, and files made anew");
-  model->require_subcommand(1);
-  model->add_subcommand("info", "shape, vocabulary and chat template of --model")
-      ->callback(command_callback(context, [&context] { return info(context); }));
-  add_model_file_commands(*model, context);
+void add_model_commands(Command app, CommandContext& context) {
+  Command model = app.command("model", "what a model file holds, and files made anew");
+  model.need_command();
+  model.command("info", "shape, vocabulary and chat template of --model")
+      .callback(command_callback(context, [&context] { return info(context); }));
+  add_model_file_commands(model, context);
   add_embed_command(app, context);
 
   auto t = std::make_shared<TokenizeOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = app.command(
       "tokenize", "print the token ids of a text: no BOS, and no special tokens in the text, unless asked");
-  command->add_option("--file", t->file, "the text's file, or -")->type_name("FILE");
-  CLI::Option* text = command->add_option("TEXT", t->text, "the text itself")->excludes("--file");
-  command
-      ->add_option("--texts", t->texts, "a file that holds a JSON list of texts: the ids of each on a line")
-      ->type_name("FILE")
-      ->excludes("--file")
-      ->excludes(text);
-  command->add_flag("--bos", t->bos, "begin with the token that begins a text");
-  command->add_flag("--special", t->special, "special tokens that the text spells become tokens");
-  command->callback(command_callback(context, [&context, t] { return tokenize(context, *t); }));
+  command.option("--file", t->file, "the text's file, or -").value_name("FILE");
+  command.option("TEXT", t->text, "the text itself").excludes("--file");
+  command.option("--texts", t->texts, "a file that holds a JSON list of texts: the ids of each on a line")
+      .value_name("FILE")
+      .excludes("--file")
+      .excludes("TEXT");
+  command.flag("--bos", t->bos, "begin with the token that begins a text");
+  command.flag("--special", t->special, "special tokens that the text spells become tokens");
+  command.callback(command_callback(context, [&context, t] { return tokenize(context, *t); }));
 
   auto g = std::make_shared<GenerateOptions>();
-  command = app.add_subcommand("generate", "plain generation, no kernel around it");
-  command->footer(
+  command = app.command("generate", "plain generation, no kernel around it");
+  command.footer(
       "--logits writes float32, little-endian: a row of the vocabulary's size for each generated token, "
       "before temperature.");
-  command->add_option("--prompt", g->prompt, "the text to go on from");
-  command->add_option("--file", g->file, "its file, or -")->excludes("--prompt")->type_name("FILE");
-  command->add_option("--n", g->n, "tokens to generate")->check(CLI::Range(1, PHI_CONTEXT_MAX));
-  command->add_option("--temp", g->sampling.temperature, "0 is greedy")->check(CLI::Range(0.0, 100.0));
-  command->add_option("--top-k", g->sampling.top_k, "0: all");
-  command->add_option("--top-p", g->sampling.top_p, "1: all")->check(CLI::Range(0.0, 1.0));
-  command->add_option("--min-p", g->sampling.min_p, "0: all")->check(CLI::Range(0.0, 1.0));
+  command.option("--prompt", g->prompt, "the text to go on from");
+  command.option("--file", g->file, "its file, or -").excludes("--prompt").value_name("FILE");
+  command.option("--n", g->n, "tokens to generate").range(1, PHI_CONTEXT_MAX);
+  command.option("--temp", g->sampling.temperature, "0 is greedy").range(0.0, 100.0);
+  command.option("--top-k", g->sampling.top_k, "0: all");
+  command.option("--top-p", g->sampling.top_p, "1: all").range(0.0, 1.0);
+  command.option("--min-p", g->sampling.min_p, "0: all").range(0.0, 1.0);
   command
-      ->add_option(
-          "--speculate", g->speculate,
-          "guess at most so many tokens in a pass from what the text said before: the same text, faster")
-      ->check(CLI::Range(0u, kGuessesMax));
-  command->add_option("--logits", g->logits, "where the logits go")->type_name("FILE");
-  command->add_flag("--special", g->special, "special tokens that the prompt spells become tokens");
-  command->add_flag("--ignore-end", g->ignore_end, "go on past the model's end of text");
-  command->callback(command_callback(context, [&context, g] { return generate(context, *g); }));
+      .option("--speculate", g->speculate,
+              "guess at most so many tokens in a pass from what the text said before: the same text, faster")
+      .range(0u, kGuessesMax);
+  command.option("--logits", g->logits, "where the logits go").value_name("FILE");
+  command.flag("--special", g->special, "special tokens that the prompt spells become tokens");
+  command.flag("--ignore-end", g->ignore_end, "go on past the model's end of text");
+  command.callback(command_callback(context, [&context, g] { return generate(context, *g); }));
 }
 
 }  // namespace phios

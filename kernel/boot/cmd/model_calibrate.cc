@@ -1,5 +1,4 @@
 // model calibrate: a model file with rotations of its own for pages of few bits.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -32,24 +31,24 @@ Result<int> calibrate_model(const Options& o) {
 
 }  // namespace
 
-void add_calibrate_command(CLI::App& model, CommandContext& context) {
+void add_calibrate_command(Command model, CommandContext& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command =
-      model.add_subcommand("calibrate", "write a file with rotations of its own for int4 and int2 pages");
-  command->footer(
+  Command command =
+      model.command("calibrate", "write a file with rotations of its own for int4 and int2 pages");
+  command.footer(
       "Keys and values are multiplied by matrices that suit what the model computes over --text, before they "
       "are\nrounded. The weights stay; other engines pass over what is added.\n\nExample:\n"
       "  phios model calibrate a.gguf b.gguf --text sample.txt\n"
       "  phios perplexity --model b.gguf --against a.gguf --kv int4@16 other.txt");
-  command->add_option("IN", o->in, "a GGUF file")->required();
-  command->add_option("OUT", o->out, "the new one")->required();
-  command->add_option("--text", o->text, "the file of a text like the model's work, or -")
-      ->type_name("FILE")
-      ->required();
-  command->add_option("--tokens", o->tokens, "of it that are used")
-      ->check(CLI::Range(kCalibrationTokensMin, uint32_t{1} << 20))
-      ->capture_default_str();
-  command->callback(command_callback(context, [o] { return calibrate_model(*o); }));
+  command.option("IN", o->in, "a GGUF file").required();
+  command.option("OUT", o->out, "the new one").required();
+  command.option("--text", o->text, "the file of a text like the model's work, or -")
+      .value_name("FILE")
+      .required();
+  command.option("--tokens", o->tokens, "of it that are used")
+      .range(kCalibrationTokensMin, uint32_t{1} << 20)
+      .show_default();
+  command.callback(command_callback(context, [o] { return calibrate_model(*o); }));
 }
 
 }  // namespace phios

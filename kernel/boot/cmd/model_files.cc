@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -194,79 +193,77 @@ Result<int> shuffle_model(const ShuffleOptions& options) {
 
 }  // namespace
 
-void add_model_file_commands(CLI::App& model, CommandContext& context) {
+void add_model_file_commands(Command model, CommandContext& context) {
   auto r = std::make_shared<RandomOptions>();
-  CLI::App* command = model.add_subcommand("random", "write a file of random weights in a given shape");
-  command->add_option("--arch", r->architecture, "llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3 or bert")
-      ->capture_default_str();
-  command->add_option(
-      "--shape", r->shape,
-      "embd=1024,layers=24,heads=16,kv_heads=4,ff=4096,vocab=50257,context=16384, or some of them "
-      "(else phi-nano's); head_dim and window too");
-  command->add_option("--type", r->type, "of the matrices")->capture_default_str();
-  command->add_option("--embedding-type", r->embedding_type, "of the embedding, if another");
-  command->add_option("--output-type", r->output_type, "of the output, if another");
-  command->add_flag("--tied", r->tied, "the output is the embedding");
-  command->add_flag("--words", r->words, "tokens beyond the bytes are words");
-  command->add_option("--rope-scaling", r->rope_scaling, "linear, yarn or longrope (with --rope-factors)")
-      ->check(CLI::IsMember({"linear", "yarn", "longrope"}));
-  command->add_option("--rope-factor", r->rope_factor, "of the scaling")->check(CLI::Range(1.0, 1000.0));
-  command->add_flag("--rope-factors", r->rope_factors,
-                    "a tensor of factors, as Llama 3.1 has one; of phi3 two");
-  command->add_option("--outliers", r->outliers, "times so much is every 16th channel of keys and values")
-      ->check(CLI::Range(1.0, 1000.0));
-  command->add_option("--weights-seed", r->seed, "of the weights")->capture_default_str();
-  command->add_option("OUT", r->out, "the file")->required();
-  command->callback(command_callback(context, [r] { return random(*r); }));
+  Command command = model.command("random", "write a file of random weights in a given shape");
+  command.option("--arch", r->architecture, "llama, qwen2, qwen3, gemma, gemma2, gemma3, phi3 or bert")
+      .show_default();
+  command.option("--shape", r->shape,
+                 "embd=1024,layers=24,heads=16,kv_heads=4,ff=4096,vocab=50257,context=16384, or some of them "
+                 "(else phi-nano's); head_dim and window too");
+  command.option("--type", r->type, "of the matrices").show_default();
+  command.option("--embedding-type", r->embedding_type, "of the embedding, if another");
+  command.option("--output-type", r->output_type, "of the output, if another");
+  command.flag("--tied", r->tied, "the output is the embedding");
+  command.flag("--words", r->words, "tokens beyond the bytes are words");
+  command.option("--rope-scaling", r->rope_scaling, "linear, yarn or longrope (with --rope-factors)")
+      .one_of({"linear", "yarn", "longrope"});
+  command.option("--rope-factor", r->rope_factor, "of the scaling").range(1.0, 1000.0);
+  command.flag("--rope-factors", r->rope_factors, "a tensor of factors, as Llama 3.1 has one; of phi3 two");
+  command.option("--outliers", r->outliers, "times so much is every 16th channel of keys and values")
+      .range(1.0, 1000.0);
+  command.option("--weights-seed", r->seed, "of the weights").show_default();
+  command.option("OUT", r->out, "the file").required();
+  command.callback(command_callback(context, [r] { return random(*r); }));
 
   auto i = std::make_shared<InductionOptions>();
-  command = model.add_subcommand("induction",
-                                 "write a file of weights set by hand that recall what followed a word");
-  command->footer(
+  command =
+      model.command("induction", "write a file of weights set by hand that recall what followed a word");
+  command.footer(
       "Behind a word with a capital it says what followed that word elsewhere in its context.\n\nExample:\n"
       "  phios model induction a.gguf\n"
       "  phios generate --model a.gguf --prompt ' Kufe tohi hiko Tohi remu hiko Kufe' --n 2");
-  command->add_option("--context", i->model.context_length, "tokens that it takes")
-      ->check(CLI::Range(PHI_PAGE_TOKENS, PHI_CONTEXT_MAX))
-      ->capture_default_str();
-  command->add_option("--words", i->model.n_words, "words that it knows")
-      ->check(CLI::Range(uint32_t{1}, kInductionWordsMax))
-      ->capture_default_str();
-  command->add_option("--type", i->type, "of the matrices")->capture_default_str();
-  command->add_option("--weights-seed", i->model.seed, "of the words' codes")->capture_default_str();
-  command->add_option("OUT", i->out, "the file")->required();
-  command->callback(command_callback(context, [i] { return induction(*i); }));
+  command.option("--context", i->model.context_length, "tokens that it takes")
+      .range(PHI_PAGE_TOKENS, PHI_CONTEXT_MAX)
+      .show_default();
+  command.option("--words", i->model.n_words, "words that it knows")
+      .range(uint32_t{1}, kInductionWordsMax)
+      .show_default();
+  command.option("--type", i->type, "of the matrices").show_default();
+  command.option("--weights-seed", i->model.seed, "of the words' codes").show_default();
+  command.option("OUT", i->out, "the file").required();
+  command.callback(command_callback(context, [i] { return induction(*i); }));
 
   auto q = std::make_shared<QuantizeOptions>();
-  command = model.add_subcommand("quantize", "write a file with its matrices in another type");
-  command->add_option("IN", q->in, "a GGUF file")->required();
-  command->add_option("OUT", q->out, "the new one")->required();
-  command->add_option("TYPE", q->type, "F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q5_1, Q5_0, Q4_K, Q4_1 or Q4_0")
-      ->required();
-  command->callback(command_callback(context, [q] { return quantize_model(*q); }));
+  command = model.command("quantize", "write a file with its matrices in another type");
+  command.option("IN", q->in, "a GGUF file").required();
+  command.option("OUT", q->out, "the new one").required();
+  command.option("TYPE", q->type, "F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q5_1, Q5_0, Q4_K, Q4_1 or Q4_0")
+      .required();
+  command.callback(command_callback(context, [q] { return quantize_model(*q); }));
 
   auto c = std::make_shared<ConvertOptions>();
-  command = model.add_subcommand("convert", "write a model of Hugging Face's form as a GGUF file");
-  command->footer(
+  command = model.command("convert", "write a model of Hugging Face's form as a GGUF file");
+  command.footer(
       "IN holds config.json, tokenizer.json and model.safetensors (or its index and parts): llama, mistral, "
       "qwen2, qwen3, gemma, gemma2, gemma3_text, phi3 or bert.\n\nExample:\n  phios model convert Qwen3-0.6B "
       "qwen3.gguf --type q8_0");
-  command->add_option("IN", c->in, "the folder")->required();
-  command->add_option("OUT", c->out, "the file")->required();
-  command->add_option("--type", c->type, "of the matrices, as quantize has it")->capture_default_str();
-  command->add_flag("--vocab-only", c->vocab_only,
-                    "write the vocabulary alone, for `phios tokenize`; tokenizer.json is enough");
-  command->callback(command_callback(context, [c] { return convert(*c); }));
+  command.option("IN", c->in, "the folder").required();
+  command.option("OUT", c->out, "the file").required();
+  command.option("--type", c->type, "of the matrices, as quantize has it").show_default();
+  command.flag("--vocab-only", c->vocab_only,
+               "write the vocabulary alone, for `phios tokenize`; tokenizer.json is enough");
+  command.callback(command_callback(context, [c] { return convert(*c); }));
   add_prune_command(model, context);
   add_calibrate_command(model, context);
 
   auto s = std::make_shared<ShuffleOptions>();
-  command = model.add_subcommand("shuffle", "write a file with the weights of each matrix in random order");
-  command->footer("What a model does by its weights falls to chance; what the grammar alone ensures stays.");
-  command->add_option("IN", s->in, "a GGUF file")->required();
-  command->add_option("OUT", s->out, "the new one")->required();
-  command->add_option("--weights-seed", s->seed, "of the order")->capture_default_str();
-  command->callback(command_callback(context, [s] { return shuffle_model(*s); }));
+  command = model.command("shuffle", "write a file with the weights of each matrix in random order");
+  command.footer("What a model does by its weights falls to chance; what the grammar alone ensures stays.");
+  command.option("IN", s->in, "a GGUF file").required();
+  command.option("OUT", s->out, "the new one").required();
+  command.option("--weights-seed", s->seed, "of the order").show_default();
+  command.callback(command_callback(context, [s] { return shuffle_model(*s); }));
 }
 
 }  // namespace phios

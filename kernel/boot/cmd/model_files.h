@@ -10,8 +10,8 @@ namespace phios {
 
 Status write_model_file(const std::string& path, std::span<const std::byte> bytes);
 
-void add_model_file_commands(CLI::App& model, CommandContext& context);
-void add_prune_command(CLI::App& model, CommandContext& context);
-void add_calibrate_command(CLI::App& model, CommandContext& context);
+void add_model_file_commands(Command model, CommandContext& context);
+void add_prune_command(Command model, CommandContext& context);
+void add_calibrate_command(Command model, CommandContext& context);
 
 }  // namespace phios

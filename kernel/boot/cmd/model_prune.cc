@@ -1,7 +1,6 @@
 // model prune: a model file with weights set to zero, or with layers left out.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -66,11 +65,10 @@ Result<int> prune(const Options& o) {
 
 }  // namespace
 
-void add_prune_command(CLI::App& model, CommandContext& context) {
+void add_prune_command(Command model, CommandContext& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command =
-      model.add_subcommand("prune", "write a file with weights set to zero, or layers left out");
-  command->footer(
+  Command command = model.command("prune", "write a file with weights set to zero, or layers left out");
+  command.footer(
       "magnitude: the smallest of each matrix. wanda: the smallest of each output, times the norm of their "
       "inputs "
       "in --text. 2:4: two of every four neighbours, with --text as wanda scores them. layers: --layers, or "
@@ -78,22 +76,18 @@ void add_prune_command(CLI::App& model, CommandContext& context) {
       "--drop of least influence in --text.\n\nExamples:\n"
       "  phios model prune a.gguf b.gguf --method wanda --text sample.txt --share 0.5\n"
       "  phios model prune a.gguf b.gguf --method layers --layers 20,21");
-  command->add_option("IN", o->in, "a GGUF file; its types stay (Q4_1, Q5_1, Q4_K and Q5_K have no zero)")
-      ->required();
-  command->add_option("OUT", o->out, "the new one")->required();
-  command->add_option("--method", o->method, "magnitude, wanda, 2:4 or layers")
-      ->required()
-      ->check(CLI::IsMember({"magnitude", "wanda", "2:4", "layers"}));
-  command->add_option("--share", o->share, "of the weights that become zero")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--text", o->text, "the file of a text to calibrate by, or -")->type_name("FILE");
-  command->add_option("--tokens", o->tokens, "of it that are used")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  command->add_option("--layers", o->layers, "numbers of layers, from 0")->delimiter(',');
-  command->add_option("--drop", o->drop, "how many layers")->check(CLI::Range(1, 1024));
-  command->callback(command_callback(context, [o] { return prune(*o); }));
+  command.option("IN", o->in, "a GGUF file; its types stay (Q4_1, Q5_1, Q4_K and Q5_K have no zero)")
+      .required();
+  command.option("OUT", o->out, "the new one").required();
+  command.option("--method", o->method, "magnitude, wanda, 2:4 or layers")
+      .required()
+      .one_of({"magnitude", "wanda", "2:4", "layers"});
+  command.option("--share", o->share, "of the weights that become zero").range(0.0, 1.0).show_default();
+  command.option("--text", o->text, "the file of a text to calibrate by, or -").value_name("FILE");
+  command.option("--tokens", o->tokens, "of it that are used").range(1, 65536).show_default();
+  command.option("--layers", o->layers, "numbers of layers, from 0").comma_separated();
+  command.option("--drop", o->drop, "how many layers").range(1, 1024);
+  command.callback(command_callback(context, [o] { return prune(*o); }));
 }
 
 }  // namespace phios

@@ -181,23 +181,22 @@ Result<int> run(const CommandContext& context, const Options& options) {
 
 }  // namespace
 
-void add_perplexity_command(CLI::App& app, CommandContext& context) {
+void add_perplexity_command(Command app, CommandContext& context) {
   auto o = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("perplexity", "how well --model foretells a text");
-  command->footer(
+  Command command = app.command("perplexity", "how well --model foretells a text");
+  command.footer(
       "The text is cut into windows; the second half of each is judged. Under --kv POLICY each page of "
       "tokens "
       "sees\nwhat the policy has left of those before.\n\nExample:\n"
       "  phios perplexity --model q8.gguf --against f32.gguf text.txt --windows 20");
-  command->add_option("FILE", o->file, "the text, or -")->required();
-  command->add_option("--context", o->window, "tokens of a window (512, or what the model takes)")
-      ->check(CLI::Range(uint32_t{8}, uint32_t{PHI_CONTEXT_MAX}));
+  command.option("FILE", o->file, "the text, or -").required();
+  command.option("--context", o->window, "tokens of a window (512, or what the model takes)")
+      .range(uint32_t{8}, uint32_t{PHI_CONTEXT_MAX});
   command
-      ->add_option("--against", o->against,
-                   "the same model in other weights: how far --model strays from it (KL)")
-      ->type_name("NAME");
-  command->add_option("--windows", o->windows, "judge no more than so many")->check(CLI::PositiveNumber);
-  command->callback(command_callback(context, [&context, o] { return run(context, *o); }));
+      .option("--against", o->against, "the same model in other weights: how far --model strays from it (KL)")
+      .value_name("NAME");
+  command.option("--windows", o->windows, "judge no more than so many").positive();
+  command.callback(command_callback(context, [&context, o] { return run(context, *o); }));
 }
 
 }  // namespace phios

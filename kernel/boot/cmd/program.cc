@@ -74,24 +74,22 @@ Result<int> make_new(const std::string& kind, const std::string& name) {
 
 }  // namespace
 
-void add_program_commands(CLI::App& app, CommandContext& context) {
+void add_program_commands(Command app, CommandContext& context) {
   struct NewOptions {
     std::string kind, name;
   };
   auto fresh = std::make_shared<NewOptions>();
-  CLI::App* command = app.add_subcommand("new", "write a program that runs, to begin from");
-  command->add_option("KIND", fresh->kind, "lua or prompt")
-      ->required()
-      ->check(CLI::IsMember({"lua", "prompt"}));
-  command->add_option("NAME", fresh->name, "its name")->required();
-  command->callback(command_callback(context, [fresh] { return make_new(fresh->kind, fresh->name); }));
+  Command command = app.command("new", "write a program that runs, to begin from");
+  command.option("KIND", fresh->kind, "lua or prompt").required().one_of({"lua", "prompt"});
+  command.option("NAME", fresh->name, "its name").required();
+  command.callback(command_callback(context, [fresh] { return make_new(fresh->kind, fresh->name); }));
 
   auto files = std::make_shared<std::vector<std::string>>();
-  command = app.add_subcommand(
+  command = app.command(
       "check",
       "look a program over without running it: calls, labels, rights, and forms the model was not taught");
-  command->add_option("FILE", *files, "a .lua or .md program")->required();
-  command->callback([files, &context] {
+  command.option("FILE", *files, "a .lua or .md program").required();
+  command.callback([files, &context] {
     bool clean = true;
     for (const std::string& file : *files) {
       const Result<std::vector<Finding>> findings = check_program(file);

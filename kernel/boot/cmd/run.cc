@@ -63,41 +63,40 @@ void run_and_report(CommandContext& context, const RunOptions& options) {
   context.status = status ? *status : report(status.error());
 }
 
-void add_measuring(CLI::App& command, RunOptions& options) {
-  command.add_flag("--profile", options.profile,
-                   "say where time went: switches, traps, waits, batch occupancy (to standard error)");
-  command.add_option("--trace", options.trace, "write every event to a file that ui.perfetto.dev opens")
-      ->type_name("FILE");
-  command.add_option("--stats", options.stats, "end with the token counts of all processes, as JSON")
-      ->check(CLI::IsMember({"json"}));
+void add_measuring(Command command, RunOptions& options) {
+  command.flag("--profile", options.profile,
+               "say where time went: switches, traps, waits, batch occupancy (to standard error)");
+  command.option("--trace", options.trace, "write every event to a file that ui.perfetto.dev opens")
+      .value_name("FILE");
+  command.option("--stats", options.stats, "end with the token counts of all processes, as JSON")
+      .one_of({"json"});
   command
-      .add_option("--limit", options.limits,
-                  "tokens=N, frames=N, cells=N, children=N or wall_ms=N (may be repeated)")
-      ->type_name("RESOURCE=AMOUNT");
+      .option("--limit", options.limits,
+              "tokens=N, frames=N, cells=N, children=N or wall_ms=N (may be repeated)")
+      .value_name("RESOURCE=AMOUNT");
 }
 
 }  // namespace
 
-void add_run_commands(CLI::App& app, CommandContext& context) {
+void add_run_commands(Command app, CommandContext& context) {
   auto run = std::make_shared<RunOptions>();
-  CLI::App* command =
-      app.add_subcommand("run", "run a program: a standard one by name, or a .lua or .md file");
-  command->footer(
+  Command command = app.command("run", "run a program: a standard one by name, or a .lua or .md file");
+  command.footer(
       "Examples:\n  phios run count 3\n  phios run my.lua --profile\n  phios run utm --trace utm.json");
-  command->add_option("PROGRAM", run->program, "its name or path")->required();
-  command->add_option("ARGS", run->args, "its arguments, the cells 1, 2, ...");
-  add_measuring(*command, *run);
-  command->callback([run, &context] { run_and_report(context, *run); });
+  command.option("PROGRAM", run->program, "its name or path").required();
+  command.option("ARGS", run->args, "its arguments, the cells 1, 2, ...");
+  add_measuring(command, *run);
+  command.callback([run, &context] { run_and_report(context, *run); });
 
   auto ask = std::make_shared<RunOptions>();
-  command = app.add_subcommand("ask", "answer a question with the standard program solve");
-  command->footer(
+  command = app.command("ask", "answer a question with the standard program solve");
+  command.footer(
       "Documents come from the collection `default`: phios index DIR.\nExit code 3: the model was not taught "
       "such questions.\nExample:\n"
       "  phios ask \"Tom has 3 apples and buys 4 more. How many apples does he have?\"");
-  command->add_option("QUESTION", ask->args, "the question; `-` reads it from standard input")->required();
-  add_measuring(*command, *ask);
-  command->callback([ask, &context] {
+  command.option("QUESTION", ask->args, "the question; `-` reads it from standard input").required();
+  add_measuring(command, *ask);
+  command.callback([ask, &context] {
     ask->program = "solve";
     std::string question;
     for (const std::string& word : ask->args) question += (question.empty() ? "" : " ") + word;

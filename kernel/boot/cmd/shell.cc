@@ -1,11 +1,10 @@
 // sh: the shell of userland, over a kernel of its own.
-#include <CLI/CLI.hpp>
 
+#include "userland/sh/shell.h"
 #include "kernel/boot/cmd/command.h"
 #include "kernel/boot/handles.h"
 #include "kernel/boot/system.h"
 #include "kernel/proc/kernel.h"
-#include "userland/sh/shell.h"
 
 namespace phios {
 
@@ -39,14 +38,14 @@ Result<int> run(const CommandContext& context, const ShellOptions& options) {
 
 }  // namespace
 
-void add_shell_command(CLI::App& app, CommandContext& context) {
+void add_shell_command(Command app, CommandContext& context) {
   auto o = std::make_shared<ShellOptions>();
-  CLI::App* command = app.add_subcommand("sh", "the shell: programs, jobs, pipes, ps, kill, strace, cells");
-  command->add_option("-c", o->command, "run this text")->type_name("TEXT");
-  command->add_option("SCRIPT", o->script, "run a script");
-  command->add_option("ARGS", o->args, "its arguments, $1, $2, ...");
-  command->footer("`help` inside lists the words. Examples:\n  phios sh\n  phios sh -c 'run count 3; ps'");
-  command->callback(command_callback(context, [o, &context] { return run(context, *o); }));
+  Command command = app.command("sh", "the shell: programs, jobs, pipes, ps, kill, strace, cells");
+  command.option("-c", o->command, "run this text").value_name("TEXT");
+  command.option("SCRIPT", o->script, "run a script");
+  command.option("ARGS", o->args, "its arguments, $1, $2, ...");
+  command.footer("`help` inside lists the words. Examples:\n  phios sh\n  phios sh -c 'run count 3; ps'");
+  command.callback(command_callback(context, [o, &context] { return run(context, *o); }));
 }
 
 }  // namespace phios

@@ -149,10 +149,10 @@ Result<int> tour(CommandContext context) {
 
 }  // namespace
 
-void add_tour_command(CLI::App& app, CommandContext& context) {
-  CLI::App* command =
-      app.add_subcommand("tour", "see the standard program solve answer five questions of different kinds");
-  command->callback(command_callback(context, [&context] { return tour(context); }));
+void add_tour_command(Command app, CommandContext& context) {
+  Command command =
+      app.command("tour", "see the standard program solve answer five questions of different kinds");
+  command.callback(command_callback(context, [&context] { return tour(context); }));
 }
 
 }  // namespace phios
