@@ -19,12 +19,12 @@ class CliMeasure : public Cli {
 };
 
 TEST_F(CliMeasure, RandomWeightsEmitNothingButValidFrames) {
-  const nlohmann::json frames = last_json({"--model", "random", "eval", "frames", "--n", "200", "--json"});
-  EXPECT_EQ(frames["frames"], 200);
+  const nlohmann::json frames = last_json({"--model", "random", "eval", "frames", "--n", "100", "--json"});
+  EXPECT_EQ(frames["frames"], 100);
   EXPECT_EQ(frames["refused"], 0);
   size_t answered = 0;
   for (const auto& [name, count] : frames["answers"].items()) answered += count.get<size_t>();
-  EXPECT_EQ(answered, 200u);
+  EXPECT_EQ(answered, 100u);
 }
 
 // Busy beaver of three states: 13 steps by Rado's count, which includes the one that halts.

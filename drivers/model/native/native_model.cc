@@ -8,6 +8,7 @@
 #include "drivers/model/native/data_parallel.h"
 #include "drivers/model/native/forward.h"
 #include "drivers/model/native/gguf.h"
+#include "drivers/model/native/subnormals.h"
 #include "drivers/model/native/tokenizer/chat.h"
 #include "drivers/model/native/tokenizer/tokenizer.h"
 #include "drivers/model/native/weights.h"
@@ -121,6 +122,7 @@ Status NativeModel::forward(std::span<const PassItem> items, PassTail& tail) {
   if (rows > max_pass_positions())
     return fail(ErrorCode::ETOOBIG_,
                 fmt::format("a pass of {} positions, at most {} are taken", rows, max_pass_positions()));
+  const FlushSubnormals flush;
   if (parallel_->suits(items))
     parallel_->run(items, tail);
   else if (rows > 0)

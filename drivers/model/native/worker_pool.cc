@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "drivers/model/native/subnormals.h"
+
 namespace phios {
 
 namespace {
@@ -125,6 +127,7 @@ bool WorkerPool::take_from(Range& range, bool own, unsigned worker) noexcept {
 }
 
 void WorkerPool::work(unsigned worker) noexcept {
+  const FlushSubnormals flush;
   auto idle_since = Clock::now();
   while (!stop_.load(std::memory_order_relaxed)) {
     if (take_tile(worker)) {
