@@ -78,7 +78,8 @@ function(phios_test name)
   endif()
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE phios_flags ${A_LIBS} GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)  # a quarter less to compile; what they test is as it is
+  # A quarter less to compile, a third with sanitizers; what they test is as it is.
+  set_property(SOURCE ${A_SOURCES} APPEND PROPERTY COMPILE_OPTIONS $<IF:$<CONFIG:Release>,-O1,-O0>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   include(GoogleTest)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT ${A_TIMEOUT} RUN_SERIAL ${A_SERIAL})
