@@ -2,6 +2,7 @@
 // pages: GB/s is bytes of pages ÷ time, to be held against BM_ReadMemory; pages that several rows share are
 // counted once.
 #include <benchmark/benchmark.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,7 @@ class Pages {
     constexpr size_t kHugePage = size_t{2} << 20;
     const size_t bytes = (n * stride_ + kHugePage - 1) / kHugePage * kHugePage;
     memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, bytes)));
+    ::madvise(memory_.get(), bytes, MADV_HUGEPAGE);  // as the frame pool does
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
     std::vector<std::byte> f16(shape.frame_bytes());
@@ -144,6 +146,18 @@ void BM_DecodeOne(benchmark::State& state) {
   measure(state, kLarge, pass, n / PHI_PAGE_TOKENS, tier, n);
 }
 BENCHMARK(BM_DecodeOne)->ArgsProduct({{8192}, {0, 1, 2, 3}})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// The same with one frame again and again: what it costs when memory costs nothing.
+void BM_DecodeCached(benchmark::State& state) {
+  const auto n = static_cast<uint32_t>(state.range(0));
+  const auto tier = static_cast<KvTier>(state.range(1));
+  const Pages pages(kLarge.kv, 1, tier);
+  std::vector<std::vector<KvSpan>> contexts(1);
+  for (uint32_t pos = 0; pos < n; pos += PHI_PAGE_TOKENS) pages.view(0, pos, PHI_PAGE_TOKENS, contexts[0]);
+  Pass pass(kLarge, std::move(contexts), 1);
+  measure(state, kLarge, pass, n / PHI_PAGE_TOKENS, tier, n);
+}
+BENCHMARK(BM_DecodeCached)->ArgsProduct({{8192}, {0, 1, 2, 3}})->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // Sequences with own contexts; arguments: sequences, context.
 void BM_DecodeOwn(benchmark::State& state) {

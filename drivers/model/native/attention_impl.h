@@ -202,12 +202,12 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
   for (size_t page = first; page < last; ++page) {
     const float* page_weights = weights + page * kLanes;
     const std::byte* codes = tile.values[page] + at;
-    const std::byte* next = tile.next_values[page] + at;
+    const std::byte* next = tile.next_values[page] + at * PHI_PAGE_TOKENS;
     if constexpr (ahead && tier != KvTier::kF16)  // the ranges, behind the codes
       fetch(tile.next_values[page] + dim * run);
     const auto add_position = [&](Vec(&sums)[M][D], unsigned t) {
       if constexpr (ahead)
-        for (size_t i = 0; i < D * run; i += kLine) fetch(next + t * row + i);
+        for (size_t i = 0; i < D * run; i += kLine) fetch(next + t * D * run + i);
       Vec value[D];
       for (int d = 0; d < D; ++d) value[d] = load_codes<tier>(codes + t * row + static_cast<size_t>(d) * run);
       for (int m = 0; m < M; ++m) {

@@ -113,16 +113,19 @@ bool WorkerPool::take_tile(unsigned worker) noexcept {
   return false;
 }
 
-// The first tile of the worker's own range, the last one of another's. The job cannot change under a worker
-// that took a tile: run_job waits for that tile.
+// The first half of what is left of the worker's own range, the last tile of another's. The job cannot change
+// under a worker that took tiles: run_job waits for them.
 bool WorkerPool::take_from(Range& range, bool own, unsigned worker) noexcept {
   uint64_t left = range.tiles.load(std::memory_order_acquire);
+  uint32_t n = 0;
   do {
     if (next_of(left) >= end_of(left)) return false;
+    n = own ? (end_of(left) - next_of(left) + 1) / 2 : 1;
   } while (
-      !range.tiles.compare_exchange_weak(left, own ? left + 1 : left - kEndStep, std::memory_order_acq_rel));
-  job_.call(job_.context, own ? next_of(left) : end_of(left) - 1, worker);
-  done_.fetch_add(1, std::memory_order_release);
+      !range.tiles.compare_exchange_weak(left, own ? left + n : left - kEndStep, std::memory_order_acq_rel));
+  const uint32_t first = own ? next_of(left) : end_of(left) - 1;
+  for (uint32_t tile = first; tile < first + n; ++tile) job_.call(job_.context, tile, worker);
+  done_.fetch_add(n, std::memory_order_release);
   return true;
 }
 
