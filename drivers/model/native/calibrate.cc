@@ -10,9 +10,8 @@
 
 #include "drivers/model/native/attention.h"
 #include "drivers/model/native/config.h"
+#include "drivers/model/native/observed_text.h"
 #include "drivers/model/native/quant.h"
-#include "drivers/model/native/reference.h"
-#include "drivers/model/native/weights.h"
 #include "mm/codec.h"
 
 namespace phios {
@@ -25,74 +24,94 @@ constexpr double kLeast = 1e-20;
 
 int blas(size_t n) { return static_cast<int>(n); }
 
-// Rows of one head in the window at hand, and the moments of those before.
+// Of one KV head, over the windows so far; each [head_dim][head_dim].
 struct HeadMoments {
   explicit HeadMoments(size_t dim) : keys(dim * dim), queries(dim * dim), values(dim * dim) {}
   std::vector<float> keys, queries, values;
-  std::vector<float> key_rows, query_rows, value_rows, shares;
 };
 
-class Calibrator {
+// Behind the first positions, which stay in f16, of every window.
+class MomentObserver final : public PassObserver {
  public:
-  explicit Calibrator(const ModelConfig& config)
-      : dim_(config.head_dim),
-        group_(config.n_heads / config.n_kv_heads),
-        n_kv_heads_(config.n_kv_heads),
+  explicit MomentObserver(const ModelConfig& config)
+      : c_(config),
+        dim_(config.head_dim),
         heads_(size_t{config.n_layers} * config.n_kv_heads, HeadMoments(config.head_dim)) {}
 
-  void see(const Reference::Attended& a) {
-    if (a.keys.size() <= kFirstPositions) return;
-    const uint32_t kv_head = a.head / group_;
-    HeadMoments& h = heads_[a.layer * n_kv_heads_ + kv_head];
-    const auto append = [&](std::vector<float>& to, std::span<const float> row) {
-      to.insert(to.end(), row.begin(), row.end());
-    };
-    if (a.head % group_ == 0) {  // the newest position, once for all heads that share it
-      append(h.key_rows, std::span(a.keys.back()).subspan(kv_head * dim_, dim_));
-      append(h.value_rows, std::span(a.values.back()).subspan(kv_head * dim_, dim_));
-      h.shares.push_back(0);
-    }
-    append(h.query_rows, a.q);
-    for (size_t at = std::max(a.first, kFirstPositions); at < a.keys.size(); ++at)
-      h.shares[at - kFirstPositions] += a.weights[at - a.first];
-  }
-
-  void end_window() {
-    for (HeadMoments& h : heads_) {
-      subtract_means(h.key_rows);
-      for (size_t i = 0; i < h.value_rows.size(); ++i) h.value_rows[i] *= std::sqrt(h.shares[i / dim_]);
-      add(h.key_rows, h.keys);
-      add(h.query_rows, h.queries);
-      add(h.value_rows, h.values);
-      h.shares.clear();
+  void on_heads(uint32_t layer, const Rows& q, const Rows& k, const Rows& v) override {
+    if (q.n <= kFirstPositions) return;
+    const uint32_t group = c_.n_heads / c_.n_kv_heads;
+    for (uint32_t kv_head = 0; kv_head < c_.n_kv_heads; ++kv_head) {
+      HeadMoments& h = heads_[layer * c_.n_kv_heads + kv_head];
+      shares_.assign(q.n, 0);
+      for (uint32_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+        add(q.row(kFirstPositions).data() + head * dim_, q.n, q.stride, h.queries);
+        attend(layer, q.data + head * dim_, q.stride, k.data + kv_head * dim_, k.stride);
+      }
+      copy_head(k, kv_head);
+      subtract_means();
+      add(rows_.data(), k.n, dim_, h.keys);
+      copy_head(v, kv_head);
+      for (size_t i = 0; i < rows_.size(); ++i) rows_[i] *= std::sqrt(shares_[kFirstPositions + i / dim_]);
+      add(rows_.data(), v.n, dim_, h.values);
     }
   }
 
   const HeadMoments& head(uint32_t layer, uint32_t kv_head) const {
-    return heads_[layer * n_kv_heads_ + kv_head];
+    return heads_[layer * c_.n_kv_heads + kv_head];
   }
 
  private:
-  void subtract_means(std::vector<float>& rows) const {
-    for (size_t page = 0; page < rows.size(); page += PHI_PAGE_TOKENS * dim_) {
-      const size_t end = std::min(page + PHI_PAGE_TOKENS * dim_, rows.size());
+  // Of n positions the rows behind the first ones.
+  void add(const float* rows, size_t n, size_t stride, std::span<float> moment) const {
+    add_moment(rows, n - kFirstPositions, stride, dim_, moment);
+  }
+
+  void copy_head(const Rows& from, uint32_t kv_head) {
+    rows_.clear();
+    for (size_t r = kFirstPositions; r < from.n; ++r) {
+      const std::span head = from.row(r).subspan(kv_head * dim_, dim_);
+      rows_.insert(rows_.end(), head.begin(), head.end());
+    }
+  }
+
+  // shares[position] += what the queries of one head, [n][dim], give it.
+  void attend(uint32_t layer, const float* q, size_t q_stride, const float* k, size_t k_stride) {
+    const size_t n = shares_.size();
+    const float scale =
+        c_.attention_scale > 0 ? c_.attention_scale : 1 / std::sqrt(static_cast<float>(c_.head_dim));
+    scores_.resize(n * n);  // [query][position]
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas(n), blas(n), blas(dim_), scale, q,
+                blas(q_stride), k, blas(k_stride), 0.0f, scores_.data(), blas(n));
+    for (size_t r = kFirstPositions; r < n; ++r) {
+      const size_t first = c_.local(layer) && r >= c_.window ? r + 1 - c_.window : 0;
+      const std::span row(scores_.data() + r * n + first, r + 1 - first);
+      if (const float cap = c_.attention_cap; cap > 0)
+        for (float& s : row) s = cap * std::tanh(s / cap);
+      const float peak = *std::ranges::max_element(row);
+      float sum = 0;
+      for (float& s : row) sum += s = std::exp(s - peak);
+      for (size_t i = 0; i < row.size(); ++i) shares_[first + i] += row[i] / sum;
+    }
+  }
+
+  void subtract_means() {
+    for (size_t page = 0; page < rows_.size(); page += PHI_PAGE_TOKENS * dim_) {
+      const size_t end = std::min(page + PHI_PAGE_TOKENS * dim_, rows_.size());
       const size_t positions = (end - page) / dim_;
       for (size_t c = 0; c < dim_; ++c) {
         float sum = 0;
-        for (size_t i = page + c; i < end; i += dim_) sum += rows[i];
+        for (size_t i = page + c; i < end; i += dim_) sum += rows_[i];
         const float mean = sum / static_cast<float>(positions);
-        for (size_t i = page + c; i < end; i += dim_) rows[i] -= mean;
+        for (size_t i = page + c; i < end; i += dim_) rows_[i] -= mean;
       }
     }
   }
-  void add(std::vector<float>& rows, std::span<float> moment) const {
-    add_moment(rows.data(), rows.size() / dim_, dim_, dim_, moment);
-    rows.clear();
-  }
 
+  const ModelConfig& c_;
   size_t dim_;
-  uint32_t group_, n_kv_heads_;
   std::vector<HeadMoments> heads_;  // [layer][kv_head]
+  std::vector<float> rows_, scores_, shares_;
 };
 
 // In double, with the ridge; empty where numbers are not finite.
@@ -178,29 +197,13 @@ Result<RotationPair> balance(std::span<const float> coded, std::span<const float
 
 Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens,
                                         const std::function<void(size_t tokens)>& done) {
-  TRY(Weights::load(file));  // it checks what the reference trusts
   if (tokens.size() < kCalibrationTokensMin)
     return fail(ErrorCode::EINVAL_,
                 fmt::format("a text of {} tokens calibrates nothing; give one of {} or more", tokens.size(),
                             kCalibrationTokensMin));
-  Reference reference = TRY(Reference::load(file));
   const ModelConfig c = TRY(read_config(file));
-  for (const Token t : tokens)
-    if (t < 0 || static_cast<uint32_t>(t) >= c.n_vocab)
-      return fail(ErrorCode::EPARSE_,
-                  fmt::format("{}: token {} has no embedding of {}", file.name(), t, c.n_vocab));
-  Calibrator calibrator(c);
-  reference.observe({.product = {}, .state = {}, .attended = [&](const auto& a) { calibrator.see(a); }});
-  const size_t window = std::min(kCalibrationWindow, c.context_length);
-  for (size_t at = 0; at < tokens.size(); at += window) {
-    const size_t end = std::min(at + window, tokens.size());
-    for (size_t i = at; i < end; ++i) {
-      reference.next(tokens[i]);
-      if (done) done(i + 1);
-    }
-    reference.reset();
-    calibrator.end_window();
-  }
+  MomentObserver moments(c);
+  TRY(observe_text(file, tokens, moments, done));
   KvRotations out;
   const size_t dim = c.head_dim, group = c.n_heads / c.n_kv_heads;
   for (uint32_t layer = 0; layer < c.n_layers; ++layer) {
@@ -208,7 +211,7 @@ Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token>
     std::vector<float> rows(w_o->elements);  // [n_embd][n_heads][head_dim]
     dequantize(w_o->type, w_o->data, rows);
     for (uint32_t kv_head = 0; kv_head < c.n_kv_heads; ++kv_head) {
-      const HeadMoments& m = calibrator.head(layer, kv_head);
+      const HeadMoments& m = moments.head(layer, kv_head);
       const RotationPair keys = TRY(balance(m.keys, m.queries, dim));
       std::vector<float> outputs(dim * dim);
       for (size_t head = kv_head * group; head < (kv_head + 1) * group; ++head)

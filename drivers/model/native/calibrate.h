@@ -17,13 +17,12 @@
 namespace phios {
 
 inline constexpr uint32_t kCalibrationTokensMin = 256;
-inline constexpr uint32_t kCalibrationWindow = 512;  // tokens that are computed as one context
 
-// Takes the model over the tokens, window by window, by plain arithmetic (Reference): slow, a few thousand
-// are enough. Behind the first pages, which stay in f16, these moments are taken: of keys, turned by RoPE,
+// Takes the model over the tokens (observe_text), of which a few thousand are enough. In each window, behind
+// the first pages, which stay in f16, these moments are taken: of keys, turned by RoPE,
 // less the mean of their page, since a channel of a page has a zero of its own; of the queries of all heads
 // that read them; of values, each times its share of attention; and what of a value reaches the residual:
-// W_oᵀ W_o. `done`: told how many tokens have been computed, after each.
+// W_oᵀ W_o. `done`: told how many tokens have been computed, after each window.
 Result<KvRotations> calibrate_rotations(const Gguf& file, std::span<const Token> tokens,
                                         const std::function<void(size_t tokens)>& done = {});
 

@@ -132,6 +132,7 @@ void Forward::run(std::span<const PassItem> items, PassTail& tail) {
   wants_mass_ = std::ranges::any_of(items_, [](const PassItem& item) { return !item.masses.empty(); });
   if (wide_) pool_.begin();
   for (uint32_t i = 0; i < c_.n_layers; ++i) layer(i);
+  if (observer_) observer_->on_state(c_.n_layers, seen(x_, c_.n_embd));
   finish(tail);
   if (wide_) pool_.end();
 }
@@ -160,7 +161,9 @@ const float* Forward::find_angles(Angles& a, uint32_t position) const {
 
 void Forward::layer(uint32_t index) {
   const LayerWeights& l = weights_.layers()[index];
+  if (observer_) observer_->on_state(index, seen(x_, c_.n_embd));
   norm_rows(l.attn_norm);
+  if (observer_) observer_->on_input(index, PassObserver::Input::kQueriesKeysValues, seen(h_, c_.n_embd));
   Product qkv[] = {{&l.q, rows_of(h_, q_)}, {&l.k, rows_of(h_, k_)}, {&l.v, rows_of(h_, v_)}};
   qkv[0].rows.bias = l.q_bias;
   qkv[1].rows.bias = l.k_bias;
@@ -168,6 +171,8 @@ void Forward::layer(uint32_t index) {
   multiply(qkv);
   const size_t light = (c_.q_size() + 2 * size_t{c_.kv_size()}) * kNanosPerKiloElement / 1024 + 10;
   each_row(light, [&](size_t r, unsigned) { turn_and_store(index, r); });
+  if (observer_)
+    observer_->on_heads(index, seen(q_, c_.q_size()), seen(k_, c_.kv_size()), seen(v_, c_.kv_size()));
   attention_of(index).complete(index, pool_);
   for (const PassItem& item : items_)
     if (item.stream && !item.stream->chooses()) item.stream->enter(index);
@@ -181,8 +186,9 @@ void Forward::layer(uint32_t index) {
   attention_of(index).run(index, q_, att_, pool_);
   for (const PassItem& item : items_)
     if (item.stream) item.stream->leave(index);
+  if (observer_) observer_->on_input(index, PassObserver::Input::kOutput, seen(att_, c_.q_size()));
   add_product(l.o, att_, l.o_bias, l.attn_post_norm);
-  feed_forward(l);
+  feed_forward(index);
 }
 
 // From disk, of streams that choose; the rows that will attend are known.
@@ -259,13 +265,16 @@ void Forward::keep_wanted_rows() {
   rows_.resize(kept);
 }
 
-void Forward::feed_forward(const LayerWeights& l) {
+void Forward::feed_forward(uint32_t layer) {
+  const LayerWeights& l = weights_.layers()[layer];
   norm_rows(l.ffn_norm);
+  if (observer_) observer_->on_input(layer, PassObserver::Input::kGateUp, seen(h_, c_.n_embd));
   const Product both[] = {{&l.gate, rows_of(h_, gate_)}, {&l.up, rows_of(h_, up_)}};
   multiply(both);
   const auto gate = c_.activation == Activation::kGelu ? kernels_.geglu : kernels_.swiglu;
   each_row(c_.n_ff * kNanosPerKiloElement / 1024,
            [&](size_t r, unsigned) { gate(gate_.row(r), up_.row(r), c_.n_ff); });
+  if (observer_) observer_->on_input(layer, PassObserver::Input::kDown, seen(gate_, c_.n_ff));
   add_product(l.down, gate_, nullptr, l.ffn_post_norm);
 }
 

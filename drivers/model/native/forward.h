@@ -17,6 +17,7 @@
 #include "drivers/model/native/attention_mass.h"
 #include "drivers/model/native/int8_product.h"
 #include "drivers/model/native/kernels.h"
+#include "drivers/model/native/pass_observer.h"
 #include "drivers/model/native/weights.h"
 #include "drivers/model/native/worker_pool.h"
 
@@ -29,6 +30,8 @@ class Forward {
                                                  WorkerPool& pool, uint32_t max_rows);
 
   void run(std::span<const PassItem> items, PassTail& tail);
+  // From the next pass on; it outlives this, or null.
+  void observe(PassObserver* observer) { observer_ = observer; }
 
   uint32_t max_rows() const { return max_rows_; }
 
@@ -71,11 +74,14 @@ class Forward {
   void multiply(std::span<const Product> products);
   void quantize(const ProductRows& rows, size_t n_in);
   void multiply_tile(const Product& p, size_t first, size_t last, size_t row, size_t n_rows, unsigned worker);
-  void feed_forward(const LayerWeights& l);
+  void feed_forward(uint32_t layer);
   void finish(PassTail& tail);
   void finish_hidden(PassTail& tail);
   void tell_logits(PassTail& tail, size_t first, size_t n);
   ProductRows rows_of(const Buffer& in, const Buffer& out) const;
+  PassObserver::Rows seen(const Buffer& rows, size_t width) const {
+    return {rows.data, rows.stride, rows_.size(), width};
+  }
   template <class F>
   void share(size_t n, size_t cost, F&& f);
   template <class F>
@@ -103,6 +109,7 @@ class Forward {
   std::byte* unpacked_ = nullptr;     // one worker's unpacked weights after the other's
   std::vector<Angles> angles_;        // of layers without a window, and with one if that differs
   uint32_t near_positions_ = 0;
+  PassObserver* observer_ = nullptr;
 
   // Of the pass that is running.
   std::span<const PassItem> items_;

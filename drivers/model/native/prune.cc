@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/observed_text.h"
 #include "drivers/model/native/quant.h"
-#include "drivers/model/native/reference.h"
 #include "drivers/model/native/rotations.h"
-#include "drivers/model/native/weights.h"
 
 namespace phios {
 
@@ -114,44 +115,73 @@ class Pruner {
   std::vector<uint32_t> order_;
 };
 
+using Input = PassObserver::Input;
+
+// "blk.7.attn_q.weight" → what its rows are multiplied with.
+std::optional<Input> input_of(std::string_view tensor) {
+  static constexpr std::pair<std::string_view, Input> kInputs[] = {
+      {".attn_q.weight", Input::kQueriesKeysValues},
+      {".attn_k.weight", Input::kQueriesKeysValues},
+      {".attn_v.weight", Input::kQueriesKeysValues},
+      {".attn_qkv.weight", Input::kQueriesKeysValues},
+      {".attn_output.weight", Input::kOutput},
+      {".ffn_gate.weight", Input::kGateUp},
+      {".ffn_up.weight", Input::kGateUp},
+      {".ffn_down.weight", Input::kDown},
+  };
+  for (const auto& [suffix, input] : kInputs)
+    if (tensor.ends_with(suffix)) return input;
+  return std::nullopt;
+}
+
+// Sums up what Calibration holds.
+class InputObserver final : public PassObserver {
+ public:
+  explicit InputObserver(uint32_t n_layers) : squares_(n_layers), influence_(n_layers) {}
+
+  void on_input(uint32_t layer, Input of, const Rows& x) override {
+    std::vector<float>& squares = squares_[layer][static_cast<size_t>(of)];
+    squares.resize(x.width);
+    for (size_t r = 0; r < x.n; ++r)
+      for (size_t i = 0; i < x.width; ++i) squares[i] += x.row(r)[i] * x.row(r)[i];
+  }
+
+  void on_state(uint32_t layer, const Rows& x) override {
+    for (size_t r = 0; r < x.n && layer > 0; ++r)
+      influence_[layer - 1] += 1 - cosine(std::span(before_).subspan(r * x.width, x.width), x.row(r));
+    before_.clear();
+    for (size_t r = 0; r < x.n; ++r) before_.insert(before_.end(), x.row(r).begin(), x.row(r).end());
+  }
+
+  Calibration result(const Gguf& file, size_t tokens) const {
+    Calibration out{.input_norms = {}, .influence = influence_};
+    for (double& i : out.influence) i /= static_cast<double>(std::max<size_t>(tokens, 1));
+    for (const GgufTensor& t : file.tensors()) {
+      const auto layer = layer_of(t.name);
+      const auto input = input_of(t.name);
+      if (!layer || *layer >= squares_.size() || !input) continue;
+      std::vector<float>& norms = out.input_norms[std::string(t.name)];
+      norms = squares_[*layer][static_cast<size_t>(*input)];
+      for (float& n : norms) n = std::sqrt(n);
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::array<std::vector<float>, 4>> squares_;  // [layer][input][channel]
+  std::vector<double> influence_;
+  std::vector<float> before_;  // [row][n_embd], what entered the layer at hand
+};
+
 std::vector<uint64_t> shape_of(const GgufTensor& t) { return {t.shape.begin(), t.shape.begin() + t.n_dims}; }
 
 }  // namespace
 
 Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens,
                               const std::function<void(size_t tokens)>& done) {
-  TRY(Weights::load(file));  // it checks what the reference trusts
-  Reference reference = TRY(Reference::load(file));
-  const ModelConfig config = TRY(read_config(file));
-  Calibration out;
-  out.influence.assign(config.n_layers, 0);
-  std::vector<float> before;  // what enters the layer at hand
-  uint32_t layer = 0;
-  reference.observe({
-      .product =
-          [&](const std::string& tensor, std::span<const float> x) {
-            std::vector<float>& squares = out.input_norms[tensor];
-            squares.resize(x.size());
-            for (size_t i = 0; i < x.size(); ++i) squares[i] += x[i] * x[i];
-          },
-      .state =
-          [&](std::span<const float> x) {
-            if (!before.empty()) out.influence[layer++] += 1 - cosine(before, x);
-            before.assign(x.begin(), x.end());
-          },
-  });
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= config.n_vocab)
-      return fail(ErrorCode::EINVAL_, fmt::format("token {} is not one of {}", tokens[i], config.n_vocab));
-    before.clear();
-    layer = 0;
-    reference.next(tokens[i]);
-    if (done) done(i + 1);
-  }
-  for (auto& [tensor, norms] : out.input_norms)
-    for (float& n : norms) n = std::sqrt(n);
-  for (double& i : out.influence) i /= static_cast<double>(std::max<size_t>(tokens.size(), 1));
-  return out;
+  InputObserver observer(TRY(read_config(file)).n_layers);
+  TRY(observe_text(file, tokens, observer, done));
+  return observer.result(file, tokens.size());
 }
 
 Result<std::vector<std::byte>> prune_weights(const Gguf& file, PruneScope scope, double share,

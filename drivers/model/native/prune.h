@@ -17,15 +17,14 @@
 
 namespace phios {
 
-// What a calibration text does inside of a model, by plain arithmetic (Reference): slow, a few hundred tokens
-// are enough.
+// What a calibration text does inside of a model (observe_text).
 struct Calibration {
   // Of each matrix's inputs, over the tokens: √Σ x².
   std::map<std::string, std::vector<float>> input_norms;
   // Of each layer: 1 - the mean cosine between what enters it and what leaves it, its influence.
   std::vector<double> influence;
 };
-// `done`: told how many tokens have been computed, after each.
+// `done`: told how many tokens have been computed, after each window.
 Result<Calibration> calibrate(const Gguf& file, std::span<const Token> tokens,
                               const std::function<void(size_t tokens)>& done = {});
 

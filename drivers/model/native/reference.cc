@@ -58,7 +58,7 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs, uint32_t long
   const auto table = [&](const std::string& name, size_t n_in) -> Result<Table> {
     std::vector<float> values = TRY(floats(file, name));
     const bool blocks = in_blocks(packed_type(file.find_tensor(name)->type));
-    return Table{name, n_in, blocks && inputs == Inputs::kQuantized, std::move(values)};
+    return Table{n_in, blocks && inputs == Inputs::kQuantized, std::move(values)};
   };
   m.embedding_ = TRY(table("token_embd.weight", c.n_embd));
   m.output_ = file.find_tensor("output.weight") ? TRY(table("output.weight", c.n_embd)) : m.embedding_;
@@ -67,8 +67,7 @@ Result<Reference> Reference::load(const Gguf& file, Inputs inputs, uint32_t long
   m.local_rope_ = c.local_rope == c.rope ? m.rope_ : Rope(c.local_rope, c.n_rot, c.rope_neox, {});
   const auto rows = [](Table& from, size_t first, size_t n) {  // of a tensor that holds several matrices
     const auto at = from.values.begin() + static_cast<ptrdiff_t>(first * from.n_in);
-    return Table{from.name, from.n_in, from.quantized_inputs,
-                 Vector(at, at + static_cast<ptrdiff_t>(n * from.n_in))};
+    return Table{from.n_in, from.quantized_inputs, Vector(at, at + static_cast<ptrdiff_t>(n * from.n_in))};
   };
   for (uint32_t i = 0; i < c.n_layers; ++i) {
     const std::string p = fmt::format("blk.{}.", i);
@@ -114,7 +113,6 @@ void Reference::reset() {
 
 Reference::Vector Reference::apply(const Table& table, const Vector& input, const Vector& bias) const {
   const Vector x = table.quantized_inputs ? in_bytes(input) : input;
-  if (observer_.product) observer_.product(table.name, x);
   Vector y(table.values.size() / table.n_in);
   for (size_t n = 0; n < y.size(); ++n) {
     double sum = bias.empty() ? 0 : double{bias[n]};
@@ -176,8 +174,6 @@ Reference::Vector Reference::attend(uint32_t layer, const Vector& q, uint32_t wi
     for (float& s : scores) s /= sum;
     for (size_t t = 0; t < scores.size(); ++t)
       for (uint32_t d = 0; d < dim; ++d) out[h * dim + d] += scores[t] * l.values[first + t][kv + d];
-    if (observer_.attended)
-      observer_.attended({layer, h, std::span(q).subspan(h * dim, dim), first, scores, l.keys, l.values});
   }
   return out;
 }
@@ -192,7 +188,6 @@ std::vector<float> Reference::next(Token token) {
     return v;
   };
   for (float& v : x) v *= c.embedding_scale;
-  if (observer_.state) observer_.state(x);
   for (uint32_t i = 0; i < c.n_layers; ++i) {
     Layer& l = layers_[i];
     const Rope& rope = c.local(i) ? local_rope_ : rope_;
@@ -212,7 +207,6 @@ std::vector<float> Reference::next(Token token) {
     for (size_t n = 0; n < gate.size(); ++n) gate[n] = activated(gate[n], c.activation) * up[n];
     const Vector down = apply(l.down, gate, {});
     add(l.ffn_post_norm.empty() ? down : norm(down, l.ffn_post_norm));
-    if (observer_.state) observer_.state(x);
   }
   ++position_;
   hidden_ = norm(x, output_norm_);

@@ -5,10 +5,7 @@
 // Threads: one. Units: tokens. Errors: as Weights::load.
 #pragma once
 
-#include <functional>
 #include <span>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "drivers/api/model.h"
@@ -31,27 +28,9 @@ class Reference {
   std::span<const float> hidden() const { return hidden_; }
   void reset();
 
-  // What one head's query attends to: positions from `first` on, with these weights.
-  struct Attended {
-    uint32_t layer, head;
-    std::span<const float> q;  // turned
-    size_t first;
-    std::span<const float> weights;
-    std::span<const std::vector<float>> keys, values;  // of each position, all KV heads
-  };
-  // Told of every product's tensor and inputs, of what enters the first layer and leaves each one, and of
-  // every head's attention.
-  struct Observer {
-    std::function<void(const std::string& tensor, std::span<const float> inputs)> product;
-    std::function<void(std::span<const float> state)> state;
-    std::function<void(const Attended&)> attended = {};
-  };
-  void observe(Observer observer) { observer_ = std::move(observer); }
-
  private:
   using Vector = std::vector<float>;
   struct Table {  // [n_out][n_in]
-    std::string name;
     size_t n_in = 0;
     bool quantized_inputs = false;
     Vector values;
@@ -75,7 +54,6 @@ class Reference {
   Rope rope_, local_rope_;
   std::vector<Layer> layers_;
   uint32_t position_ = 0;
-  Observer observer_;
 };
 
 }  // namespace phios

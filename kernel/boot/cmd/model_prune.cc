@@ -13,7 +13,7 @@ namespace phios {
 
 namespace {
 
-constexpr uint32_t kCalibrationTokens = 256;
+constexpr uint32_t kCalibrationTokens = 4096;
 
 struct Options {
   std::string in, out, method, text;

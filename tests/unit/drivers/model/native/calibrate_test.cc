@@ -7,6 +7,7 @@
 #include <random>
 
 #include "drivers/model/native/gguf_writer.h"
+#include "drivers/model/native/observed_text.h"
 #include "drivers/model/native/prune.h"
 #include "drivers/model/native/requantize.h"
 #include "drivers/model/native/rotations.h"
@@ -137,9 +138,9 @@ TEST(Calibrate, MomentsGoThroughOpenBlas) {
   const std::vector<std::byte> bytes = make_random_model(options(1));
   const auto file = Gguf::parse(bytes, "random");
   moments = 0;
-  ASSERT_TRUE(calibrate_rotations(*file, some_tokens(kCalibrationWindow + 100, 1)));
-  EXPECT_EQ(moments, 2 * (2 * 3 + 2))
-      << "of each KV head: keys, queries and values of two windows, two heads' outputs";
+  ASSERT_TRUE(calibrate_rotations(*file, some_tokens(kObservedWindow + 100, 1)));
+  EXPECT_EQ(moments, 2 * (2 * 4 + 2))
+      << "of each KV head: keys, values and two heads' queries of two windows, two heads' outputs";
 }
 
 TEST(Calibrate, ShortTextsAndOtherModelsAreRefused) {
