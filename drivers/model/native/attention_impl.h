@@ -202,6 +202,7 @@ __attribute__((noinline)) void add_values(const Tile& tile, size_t first, size_t
   for (size_t page = first; page < last; ++page) {
     const float* page_weights = weights + page * kLanes;
     const std::byte* codes = tile.values[page] + at;
+    // The passes over columns share out the next page's lines as they lie, not each its columns'.
     const std::byte* next = tile.next_values[page] + at * PHI_PAGE_TOKENS;
     if constexpr (ahead && tier != KvTier::kF16)  // the ranges, behind the codes
       fetch(tile.next_values[page] + dim * run);

@@ -1,13 +1,15 @@
 // WorkerPool: threads that share out the tiles of a pass's phases.
 //
-// Each worker takes the tiles of a range of its own, in order, and when that is done the last ones of others'
-// ranges: what tiles read that lie side by side in memory, one core then reads as one stream. Tiles taken in
-// turn from one counter get two thirds of the bandwidth (docs/decisions/decode-alone.md).
+// Each worker takes the tiles of a range of its own, in order, half of what is left at once, and when that is
+// done the last ones of others' ranges: what tiles read that lie side by side in memory, one core then reads
+// as one stream. Tiles taken in turn from one counter get two thirds of the bandwidth
+// (docs/decisions/decode-alone.md). A tile must not wait for another.
 //
 // Ownership: owns its threads; joined by the destructor. Threads: begin, run and end by one thread at a time,
 // which takes tiles too and counts as worker 0. A worker that comes late costs nothing: the others take its
-// tiles. Workers are pinned, each to a core of those that the process may use, spin a few microseconds
-// between phases, then leave the core to whoever wants it, and park on a futex between passes.
+// tiles; one that is held up keeps those that it took. Workers are pinned, each to a core of those that the
+// process may use, spin a few microseconds between phases, then leave the core to whoever wants it, and park
+// on a futex between passes.
 #pragma once
 
 #include <atomic>
