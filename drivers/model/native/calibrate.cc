@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "drivers/model/native/attention.h"
+#include "drivers/model/native/blas.h"
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/observed_text.h"
 #include "drivers/model/native/quant.h"
@@ -21,8 +22,6 @@ namespace {
 constexpr size_t kFirstPositions = size_t{Attention::kFirstPages} * PHI_PAGE_TOKENS;  // stay in f16
 constexpr double kRidge = 0.01;  // of a moment's mean, added to its diagonal: directions that no token took
 constexpr double kLeast = 1e-20;
-
-int blas(size_t n) { return static_cast<int>(n); }
 
 // Of one KV head, over the windows so far; each [head_dim][head_dim].
 struct HeadMoments {
@@ -88,10 +87,8 @@ class MomentObserver final : public PassObserver {
       const std::span row(scores_.data() + r * n + first, r + 1 - first);
       if (const float cap = c_.attention_cap; cap > 0)
         for (float& s : row) s = cap * std::tanh(s / cap);
-      const float peak = *std::ranges::max_element(row);
-      float sum = 0;
-      for (float& s : row) sum += s = std::exp(s - peak);
-      for (size_t i = 0; i < row.size(); ++i) shares_[first + i] += row[i] / sum;
+      softmax(row);
+      for (size_t i = 0; i < row.size(); ++i) shares_[first + i] += row[i];
     }
   }
 

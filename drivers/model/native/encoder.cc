@@ -8,6 +8,7 @@
 #include <functional>
 #include <numbers>
 
+#include "drivers/model/native/blas.h"
 #include "drivers/model/native/config.h"
 #include "drivers/model/native/quant.h"
 #include "drivers/model/native/tokenizer/tokenizer.h"
@@ -20,8 +21,6 @@ namespace {
 constexpr uint64_t kWeightsMax = uint64_t{1} << 31;  // floats of all matrices
 constexpr uint32_t kContextMax = 8192;
 constexpr uint64_t kPoolingMean = 1, kPoolingFirst = 2;
-
-int blas(size_t n) { return static_cast<int>(n); }
 
 float gelu(float x) { return 0.5f * x * (1.0f + std::erf(x / std::numbers::sqrt2_v<float>)); }
 
@@ -187,13 +186,7 @@ void Encoder::attend() {
   for (size_t at = 0; at < width; at += dim) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, blas(n_), blas(n_), blas(dim), scale, q_.data() + at,
                 blas(width), k_.data() + at, blas(width), 0.0f, scores_.data(), blas(n_));
-    for (size_t r = 0; r < n_; ++r) {
-      const std::span row(scores_.data() + r * n_, n_);
-      const float peak = *std::ranges::max_element(row);
-      float sum = 0;
-      for (float& s : row) sum += s = std::exp(s - peak);
-      for (float& s : row) s /= sum;
-    }
+    for (size_t r = 0; r < n_; ++r) softmax(std::span(scores_).subspan(r * n_, n_));
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, blas(n_), blas(dim), blas(n_), 1.0f,
                 scores_.data(), blas(n_), v_.data() + at, blas(width), 0.0f, mixed_.data() + at, blas(width));
   }
