@@ -2,7 +2,6 @@
 // pages: GB/s is bytes of pages ÷ time, to be held against BM_ReadMemory; pages that several rows share are
 // counted once.
 #include <benchmark/benchmark.h>
-#include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -28,14 +27,13 @@ constexpr Shape kLarge{{.n_layers = 24, .n_kv_heads = 4, .head_dim = 64}, 16};  
 constexpr Shape kNano{{.n_layers = 5, .n_kv_heads = 6, .head_dim = 32}, 6};     // d 192, the embedded model
 constexpr unsigned kThreads = 0;                                                // all cores
 
-// Frames of one tier, all copies of a few different ones.
+// Frames of one tier out of a pool, all copies of one.
 class Pages {
  public:
-  Pages(const KvShape& shape, uint32_t n, KvTier tier) : tier_(tier), stride_(shape.frame_bytes(tier)) {
-    constexpr size_t kHugePage = size_t{2} << 20;
-    const size_t bytes = (n * stride_ + kHugePage - 1) / kHugePage * kHugePage;
-    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, bytes)));
-    ::madvise(memory_.get(), bytes, MADV_HUGEPAGE);  // as the frame pool does
+  Pages(const KvShape& shape, uint32_t n, KvTier tier) : tier_(tier) {
+    auto pool = FramePool::create(shape, n);
+    if (!pool) std::abort();
+    pool_ = std::move(*pool);
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
     std::vector<std::byte> f16(shape.frame_bytes());
@@ -43,29 +41,28 @@ class Pages {
     for (size_t i = 0; i < shape.n_layers * shape.layer_bytes(KvTier::kF16) / 2; ++i)
       halves[i] = f32_to_f16(normal(random));
     for (uint32_t i = 0; i < n; ++i) {
+      auto frame = pool_->allocate(tier);
+      if (!frame) std::abort();
       if (i > 0)
-        std::memcpy(at(i), at(0), stride_);
+        std::memcpy(frame->data(), frames_[0].data(), shape.frame_bytes(tier));
       else if (tier == KvTier::kF16)
-        std::memcpy(at(0), f16.data(), f16.size());
+        std::memcpy(frame->data(), f16.data(), f16.size());
       else
-        encode_frame(shape, f16.data(), PHI_PAGE_TOKENS, tier, at(0));
+        encode_frame(shape, f16.data(), PHI_PAGE_TOKENS, tier, frame->data());
+      frames_.push_back(std::move(*frame));
     }
   }
-  std::byte* at(uint32_t i) const { return memory_.get() + i * stride_; }
   // Spans of `n` positions in frames from `first` on, starting at position `from`.
   void view(uint32_t first, uint32_t from, uint32_t n, std::vector<KvSpan>& out) const {
     for (uint32_t pos = 0; pos < n; pos += PHI_PAGE_TOKENS)
-      out.push_back({at(first + pos / PHI_PAGE_TOKENS), tier_, from + pos,
+      out.push_back({frames_[first + pos / PHI_PAGE_TOKENS].data(), tier_, from + pos,
                      std::min(n - pos, uint32_t{PHI_PAGE_TOKENS})});
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
-  };
   KvTier tier_;
-  size_t stride_;
-  std::unique_ptr<std::byte, Free> memory_;
+  std::unique_ptr<FramePool> pool_;
+  std::vector<FrameRef> frames_;
 };
 
 // A pass of items, each with its last `rows` positions as rows.
