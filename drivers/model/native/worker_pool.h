@@ -3,7 +3,7 @@
 // Each worker takes the tiles of a range of its own, in order, half of what is left at once, and when that is
 // done the last ones of others' ranges: what tiles read that lie side by side in memory, one core then reads
 // as one stream. Tiles taken in turn from one counter get two thirds of the bandwidth
-// (docs/decisions/decode-alone.md). A tile must not wait for another.
+// (docs/decisions/decode-alone.md). A tile must not wait for one behind it.
 //
 // Ownership: owns its threads; joined by the destructor. Threads: begin, run and end by one thread at a time,
 // which takes tiles too and counts as worker 0. A worker that comes late costs nothing: the others take its

@@ -54,6 +54,23 @@ TEST(WorkerPool, OthersTakeTheTilesOfAWorkerThatIsHeldUp) {
   }
 }
 
+// Half of its range is taken with the tile at which it is held up; the rest is others'.
+TEST(WorkerPool, OthersTakeWhatAWorkerThatIsHeldUpHasNotTaken) {
+  constexpr uint32_t kTiles = 100;
+  for (const unsigned threads : {2u, 3u}) {
+    WorkerPool pool(threads);
+    std::atomic<uint32_t> done = 0;
+    const uint32_t taken_at_once = (kTiles / threads + 2) / 2;
+    pool.begin();
+    pool.run(kTiles, [&](uint32_t tile, unsigned) {
+      while (tile == 0 && done < kTiles - taken_at_once) std::this_thread::yield();
+      ++done;
+    });
+    pool.end();
+    EXPECT_EQ(done, kTiles);
+  }
+}
+
 TEST(WorkerPool, ComesAndGoesAtOnce) {
   for (int i = 0; i < 50; ++i) WorkerPool pool(4);
 }
